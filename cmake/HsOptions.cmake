@@ -1,0 +1,31 @@
+# Compiler flags for all of our own C and C++ code: target_link_libraries(x PRIVATE hs_flags).
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)            # _GNU_SOURCE interfaces: memfd, mremap, RTLD_NEXT
+set(CMAKE_CXX_STANDARD 20)            # std::span in the C++ face
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+
+option(HS_BUILD_TESTS "Build the tests (needs Catch2 and hipcc)" ON)
+option(HS_WERROR "Warnings are errors" ON)
+option(HS_ASSERTIONS "Keep assert() in optimised builds" OFF)
+set(HS_SANITIZE "" CACHE STRING "Sanitizers for all of our code: address,undefined or thread")
+
+add_library(hs_flags INTERFACE)
+target_compile_definitions(hs_flags INTERFACE _GNU_SOURCE)
+target_compile_options(hs_flags INTERFACE
+    -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-align -Wwrite-strings -Wundef -Wvla
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition>
+    $<$<BOOL:${HS_WERROR}>:-Werror>)
+if(HS_ASSERTIONS)
+    string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
+    string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
+endif()
+if(HS_SANITIZE)
+    target_compile_options(hs_flags INTERFACE -fsanitize=${HS_SANITIZE} -fno-omit-frame-pointer
+                           -fno-sanitize-recover=all)
+    target_link_options(hs_flags INTERFACE -fsanitize=${HS_SANITIZE})
+endif()
