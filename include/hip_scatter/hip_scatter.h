@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hip-scatter: many non-contiguous ranges of host memory as one contiguous GPU virtual address range, in
- * place, without a copy. This is the C interface for HIP programs.
+ * hip-scatter: many non-contiguous ranges of host memory as one contiguous GPU virtual address
+ * range, in place, without a copy. This is the C interface for HIP programs. Link with
+ * -lhip_scatter.
+ *
+ * The GPU sees whole pages: what lies beside the first and the last byte in their pages is visible
+ * too. Never give a window pointer to hipFree() or hipHostUnregister(): HIP does not own it.
  */
 #ifndef HIP_SCATTER_HIP_SCATTER_H
 #define HIP_SCATTER_HIP_SCATTER_H
@@ -11,19 +15,202 @@
 
 #include <hip/hip_runtime_api.h>
 
+#if defined(__GNUC__)
+#define HIP_SCATTER_API __attribute__((visibility("default")))
+#else
+#define HIP_SCATTER_API
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* One range of host memory. Has the layout of struct iovec. */
+/** One range of host memory. Has the layout of struct iovec. */
 typedef struct hipScatterRange {
-    void *base;  /* first byte */
-    size_t size; /* bytes, not 0 */
+    void *base;  /**< first byte */
+    size_t size; /**< bytes, not 0 */
 } hipScatterRange;
 
-hipError_t hipHostRegisterScatter(void **devPtr, const hipScatterRange *ranges, size_t count, unsigned int flags);
-hipError_t hipHostUnregisterScatter(void *devPtr);
-const char *hipScatterGetLastErrorMessage(void);
+/**
+ * @name Registration flags
+ * The low bits have the values and the meaning of hipHostRegister()'s flags; every other bit that
+ * is not named here is an error.
+ * @{
+ */
+#define hipScatterRegisterDefault 0x0u  /**< accessible from the current device */
+#define hipScatterRegisterPortable 0x1u /**< accessible from every device that HIP shows */
+#define hipScatterRegisterMapped 0x2u   /**< accepted; registration always maps */
+#define hipScatterRegisterReadOnly                                                                 \
+    0x8u /**< kernels may only read; the host pages must be writable all the same */
+#define hipScatterAllowAliasing 0x00010000u /**< host ranges may overlap: a page at two offsets */
+#define hipScatterCoarseGrained                                                                    \
+    0x00020000u /**< the GPU may cache; host and kernel see each other's writes at kernel borders  \
+                 */
+#define hipScatterBackingAuto 0x00000000u     /**< let the library choose */
+#define hipScatterBackingBatch 0x00100000u    /**< force: one buffer by the batch ioctl */
+#define hipScatterBackingPerRange 0x00200000u /**< force: one buffer per range */
+#define hipScatterBackingAlias 0x00300000u    /**< force: shared mappings duplicated into one */
+#define hipScatterBackingMask 0x00f00000u
+/** @} */
+
+/** What a window is made of. */
+typedef enum hipScatterBacking {
+    hipScatterBackingKindBatch = 1,    /**< one buffer; two system calls whatever the count */
+    hipScatterBackingKindPerRange = 2, /**< one buffer per range; works on every ROCm kernel */
+    hipScatterBackingKindAlias = 3     /**< shared mappings duplicated with mremap() */
+} hipScatterBacking;
+
+/**
+ * @brief Makes scattered host memory visible to the current device as one contiguous range, in
+ * place.
+ *
+ * Entry i of @p ranges lies directly after entry i - 1 in the device's address range. Either
+ * everything succeeds or the process is as before the call.
+ *
+ * @param[out] devPtr  the device address of the first byte of the first range
+ * @param[in] ranges  the host memory; the array is copied. Base and size of every range must be
+ * multiples of the page size, except that the first range may start, and the last may end, inside a
+ * page. The memory must be mapped, writable and owned by the caller until it is unregistered.
+ * @param[in] count  entries in @p ranges, 1 .. 2^32 - 1
+ * @param[in] flags  hipScatterRegister*, hipScatterBacking* and hipScatterAllow* flags
+ *
+ * @returns #hipSuccess;
+ *     #hipErrorInvalidValue: a null pointer, no range, an empty or misaligned range, a sum of sizes
+ * that overflows, ranges that overlap, unknown flags, memory that is not mapped, not writable or
+ * not host memory; #hipErrorOutOfMemory: host memory, address space or the kernel's limit on
+ * registered memory; #hipErrorHostMemoryAlreadyRegistered: the kernel has the pages in a shared
+ * virtual memory range; #hipErrorNotSupported: a forced backing that this machine does not have;
+ *     #hipErrorNoDevice, #hipErrorNotInitialized: no usable GPU, or called in a forked child.
+ *     hipScatterGetLastErrorMessage() then names the step and the index of the range to blame.
+ *
+ * Thread safe. The same memory may be registered any number of times; each time makes a new window.
+ * The environment variable HIP_SCATTER_BACKING (auto, batch, per-range, alias) forces a backing
+ * where the flags do not.
+ * @see hipHostUnregisterScatter, hipScatterPoolCreate
+ */
+HIP_SCATTER_API hipError_t hipHostRegisterScatter(void **devPtr, const hipScatterRange *ranges,
+                                                  size_t count, unsigned int flags);
+
+/**
+ * @brief Takes a window away from its devices. The host memory stays as it is.
+ *
+ * Waits until the work that was given to the window's devices has ended.
+ *
+ * @param[in] devPtr  what hipHostRegisterScatter() gave
+ * @returns #hipSuccess;
+ *     #hipErrorInvalidValue: a null pointer;
+ *     #hipErrorHostMemoryNotRegistered: not, or no longer, the start of a window (interior pointers
+ *     included)
+ *
+ * Thread safe; of two threads that unregister the same window one gets the error.
+ * @see hipHostRegisterScatter
+ */
+HIP_SCATTER_API hipError_t hipHostUnregisterScatter(void *devPtr);
+
+/**
+ * @brief What went wrong in the calling thread's last failed call of this library.
+ * @returns a text that names the step and, where one range is to blame, its index; "" if nothing
+ * failed. The text is the library's and is valid until the thread's next call.
+ */
+HIP_SCATTER_API const char *hipScatterGetLastErrorMessage(void);
+
+/**
+ * @name Pools
+ * The explicit form of a registration. hipHostRegisterScatter() makes a pool too:
+ * hipScatterPoolFromPointer() finds it.
+ * @{
+ */
+typedef struct hipScatterPool_st *hipScatterPool_t;
+
+/** What hipScatterPoolCreate() makes a pool from. Clear the struct, then set structSize. */
+typedef struct hipScatterPoolProps {
+    size_t structSize;             /**< sizeof(hipScatterPoolProps) */
+    const hipScatterRange *ranges; /**< as for hipHostRegisterScatter() */
+    size_t count;                  /**< entries in ranges */
+    unsigned int flags;            /**< as for hipHostRegisterScatter() */
+    int deviceCount;    /**< entries in devices; 0: the current device (all if Portable) */
+    const int *devices; /**< HIP ordinals, each once; the first one owns the buffer */
+} hipScatterPoolProps;
+
+/** What hipScatterPoolGetInfo() tells. Set structSize before the call. */
+typedef struct hipScatterPoolInfo {
+    size_t structSize;     /**< in: sizeof(hipScatterPoolInfo); out: bytes that were filled in */
+    void *devPtr;          /**< device address of the first byte */
+    size_t size;           /**< bytes, the sum of all ranges */
+    size_t rangeCount;     /**< ranges as given */
+    size_t coalescedCount; /**< ranges after neighbours in list order were joined */
+    unsigned int flags;    /**< as given */
+    hipScatterBacking backing; /**< in use */
+    const char *backingName;   /**< "batch", "per-range", "alias" */
+    const char
+        *backingReason; /**< why this one and not another; valid until the pool is destroyed */
+    int deviceCount;    /**< devices that have access now */
+    uint64_t ioctls;    /**< ioctls that creation took */
+    uint64_t ioctlNs;   /**< nanoseconds spent in them */
+    uint64_t createNs;  /**< nanoseconds of the whole creation */
+} hipScatterPoolInfo;
+
+/**
+ * @brief Makes a pool: a window over @p props->ranges for a list of devices.
+ * @param[out] pool  the new pool; the caller destroys it with hipScatterPoolDestroy()
+ * @param[in] props  copied
+ * @returns as hipHostRegisterScatter(), and #hipErrorInvalidDevice for an unknown or repeated
+ * ordinal
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolCreate(hipScatterPool_t *pool,
+                                                const hipScatterPoolProps *props);
+
+/**
+ * @brief Destroys a pool and its window. Waits for the work of its devices first.
+ * @returns #hipSuccess; #hipErrorInvalidValue: null; #hipErrorHostMemoryNotRegistered: no such pool
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolDestroy(hipScatterPool_t pool);
+
+/**
+ * @brief Describes a pool.
+ * @param[in,out] info  structSize must be set; only that many bytes are written
+ * @returns #hipSuccess; #hipErrorInvalidValue: null, or a structSize that is too small;
+ *     #hipErrorHostMemoryNotRegistered: no such pool
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolGetInfo(hipScatterPool_t pool, hipScatterPoolInfo *info);
+
+/**
+ * @brief Lists the HIP ordinals of the devices that have access to a pool, the owner first.
+ * @param[out] devices  room for *count ordinals; may be null to ask for the count
+ * @param[in,out] count  in: room; out: devices of the pool
+ * @returns #hipSuccess; #hipErrorInvalidValue: null, or too little room (as many as fit are
+ * written)
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolGetDevices(hipScatterPool_t pool, int *devices,
+                                                    int *count);
+
+/**
+ * @brief Finds the pool that a device pointer lies in.
+ * @param[in] devPtr  any address inside of a window
+ * @returns #hipSuccess; #hipErrorInvalidValue: null; #hipErrorHostMemoryNotRegistered: in no window
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolFromPointer(hipScatterPool_t *pool, const void *devPtr);
+/** @} */
+
+/** What the library has asked of the kernel since the process started. */
+typedef struct hipScatterStats {
+    size_t structSize;   /**< in: sizeof(hipScatterStats); out: bytes that were filled in */
+    uint64_t ioctls;     /**< all of them */
+    uint64_t allocBatch; /**< batch allocations, in either wire format */
+    uint64_t alloc;      /**< ordinary allocations */
+    uint64_t map;
+    uint64_t unmap;
+    uint64_t free;
+    uint64_t probe;   /**< of all: issued to find out what the kernel can do, once per device */
+    uint64_t retries; /**< repeated after EINTR or EAGAIN */
+    uint64_t ioctlNs; /**< nanoseconds spent in ioctls */
+} hipScatterStats;
+
+/**
+ * @brief Reads the process-wide counters.
+ * @returns #hipSuccess; #hipErrorInvalidValue: null, or a structSize that is too small
+ */
+HIP_SCATTER_API hipError_t hipScatterGetStats(hipScatterStats *stats);
 
 #ifdef __cplusplus
 }
