@@ -101,15 +101,16 @@ struct sg_op_entry {
     sg_op_fn *fn;
     /* Optional: choose a specialised function or fill inst->aux once the fields are decoded. NULL: fn as it is. */
     void (*prepare)(struct sg_inst *inst, const struct sg_arch *arch);
+    const void *data; /* in inst->aux[0] when prepare() is called and, if that leaves it, when fn is */
 };
 struct sg_op_set {
     const struct sg_op_entry *entries;
     size_t count;
 };
-/* Provided by: ops_scalar.c, ops_vector*.c (isa); ops_smem.c, ops_flat.c, ops_buffer.c, ops_ds.c (exec). */
+/* Provided by: isa/scalar.c, isa/vec/ (isa); ops_smem.c, ops_flat.c, ops_buffer.c, ops_ds.c (exec). */
 extern const struct sg_op_set sg_ops_scalar, sg_ops_smem, sg_ops_flat, sg_ops_buffer, sg_ops_ds;
-/* The vector ALU, compiled for several host instruction sets; chosen at run time by CPUID. */
-const struct sg_op_set *sg_ops_vector(void);
+/* The vector ALU, compiled for several host instruction sets; chosen at run time by CPUID. Ends with NULL. */
+const struct sg_op_set *const *sg_ops_vector(void);
 
 /* The executor's tables for one GPU model. Immutable after creation; shared by all threads. */
 struct sg_isa;
