@@ -42,15 +42,17 @@ typedef struct hipScatterRange {
 #define hipScatterRegisterMapped 0x2u   /**< accepted; registration always maps */
 #define hipScatterRegisterReadOnly                                                                 \
     0x8u /**< kernels may only read; the host pages must be writable all the same */
-#define hipScatterAllowAliasing 0x00010000u /**< host ranges may overlap: a page at two offsets */
-#define hipScatterCoarseGrained                                                                    \
+#define hipScatterRegisterAllowAliasing                                                            \
+    0x00010000u /**< host ranges may overlap: a page at two offsets */
+#define hipScatterRegisterCoarseGrained                                                            \
     0x00020000u /**< the GPU may cache; host and kernel see each other's writes at kernel borders  \
                  */
-#define hipScatterBackingAuto 0x00000000u     /**< let the library choose */
-#define hipScatterBackingBatch 0x00100000u    /**< force: one buffer by the batch ioctl */
-#define hipScatterBackingPerRange 0x00200000u /**< force: one buffer per range */
-#define hipScatterBackingAlias 0x00300000u    /**< force: shared mappings duplicated into one */
-#define hipScatterBackingMask 0x00f00000u
+#define hipScatterRegisterBackingAuto 0x00000000u     /**< let the library choose */
+#define hipScatterRegisterBackingBatch 0x00100000u    /**< force: one buffer by the batch ioctl */
+#define hipScatterRegisterBackingPerRange 0x00200000u /**< force: one buffer per range */
+#define hipScatterRegisterBackingAlias                                                             \
+    0x00300000u /**< force: shared mappings duplicated into one */
+#define hipScatterRegisterBackingMask 0x00f00000u
 /** @} */
 
 /** What a window is made of. */
@@ -71,8 +73,8 @@ typedef enum hipScatterBacking {
  * @param[in] ranges  the host memory; the array is copied. Base and size of every range must be
  * multiples of the page size, except that the first range may start, and the last may end, inside a
  * page. The memory must be mapped, writable and owned by the caller until it is unregistered.
- * @param[in] count  entries in @p ranges, 1 .. 2^32 - 1
- * @param[in] flags  hipScatterRegister*, hipScatterBacking* and hipScatterAllow* flags
+ * @param[in] count  entries in @p ranges, 1 .. 2^28
+ * @param[in] flags  hipScatterRegister* flags, or-ed
  *
  * @returns #hipSuccess;
  *     #hipErrorInvalidValue: a null pointer, no range, an empty or misaligned range, a sum of sizes

@@ -3,7 +3,6 @@
 #   device   on the machine's GPU if it has one, else under softgpu
 #   softgpu  under softgpu whatever the machine has
 #   native   on the machine's GPU; without one: exit 77 (ctest registers such a test only where /dev/kfd exists)
-# Exports HS_TEST_KERNEL, the kernel that softgpu imitates (tests/support/machine.hpp).
 # HS_FORCE_SOFTGPU=1 makes "device" mean "softgpu".
 set -eu
 mode=$1
@@ -11,7 +10,6 @@ launcher=$2
 shift 2
 options=
 while [ "$1" != -- ]; do
-    case $1 in --kernel=*) export HS_TEST_KERNEL="${1#--kernel=}" ;; esac
     options="$options $1"
     shift
 done

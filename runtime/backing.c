@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Chooses the backing of a pool (backing.h). A backing that fails for a reason which another one
+ * does not have is followed by the next; a bad argument, which would fail everywhere, never is.
+ */
+#include "backing.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+const char *hs_backing_name(enum hs_backing_kind kind)
+{
+    switch (kind) {
+    case HS_BACKING_BATCH:
+        return "batch";
+    case HS_BACKING_PER_RANGE:
+        return "per-range";
+    case HS_BACKING_ALIAS:
+        return "alias";
+    case HS_BACKING_AUTO:
+        break;
+    }
+    return "auto";
+}
+
+/* HIP_SCATTER_BACKING, where the caller has not forced one. */
+static int forced_kind(const struct hs_pool *pool, enum hs_backing_kind *kind, const char **by)
+{
+    const char *value = getenv("HIP_SCATTER_BACKING");
+
+    *kind = pool->forced;
+    *by = "asked for by the caller";
+    if (pool->forced != HS_BACKING_AUTO || !value || !*value)
+        return 0;
+    *by = "asked for by HIP_SCATTER_BACKING";
+    for (int k = HS_BACKING_AUTO; k <= HS_BACKING_ALIAS; k++) {
+        if (!strcmp(value, hs_backing_name((enum hs_backing_kind)k))) {
+            *kind = (enum hs_backing_kind)k;
+            return 0;
+        }
+    }
+    return hs_error(-EINVAL, "HIP_SCATTER_BACKING=%.40s: must be auto, batch, per-range or alias",
+                    value);
+}
+
+__attribute__((format(printf, 2, 3))) static void add_reason(struct hs_pool *pool,
+                                                             const char *format, ...)
+{
+    size_t used = strlen(pool->reason);
+    va_list args;
+
+    if (used && used + 3 < sizeof(pool->reason))
+        used += (size_t)snprintf(pool->reason + used, sizeof(pool->reason) - used, "; ");
+    va_start(args, format);
+    vsnprintf(pool->reason + used, sizeof(pool->reason) - used, format, args);
+    va_end(args);
+}
+
+/* Whether another backing could do what this error stopped. */
+static bool other_backing_may_work(int err)
+{
+    switch (err) {
+    case -EOPNOTSUPP:
+    case -ENOTTY:
+    case -EINVAL: /* e.g. a kernel with an upper bound for the list */
+    case -E2BIG:
+    case -EAGAIN: /* one notifier over the whole span, starved by invalidations in its gaps */
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int create_with(struct hs_pool *pool, const struct hs_backing *backing)
+{
+    int err = backing->create(pool);
+
+    if (!err)
+        pool->backing = backing;
+    return err;
+}
+
+static int create_forced(struct hs_pool *pool, enum hs_backing_kind kind, const char *by)
+{
+    switch (kind) {
+    case HS_BACKING_BATCH:
+        add_reason(pool, "batch: %s (%s)", by, pool->owner->wire_why);
+        if (pool->owner->wire == HS_WIRE_NONE)
+            return hs_error(-EOPNOTSUPP, "the batch backing was %s, but this kernel has none: %s",
+                            by, pool->owner->wire_why);
+        return create_with(pool, &hs_backing_batch);
+    case HS_BACKING_PER_RANGE:
+        add_reason(pool, "per-range: %s", by);
+        return create_with(pool, &hs_backing_per_range);
+    default:
+        return hs_error(-EOPNOTSUPP, "the alias backing was %s, but this version has none", by);
+    }
+}
+
+int hs_backing_create(struct hs_pool *pool)
+{
+    enum hs_backing_kind kind;
+    const char *by;
+    int err = forced_kind(pool, &kind, &by);
+
+    if (!err)
+        err = hs_device_probe(pool->owner);
+    if (err)
+        return err;
+    if (kind != HS_BACKING_AUTO)
+        return create_forced(pool, kind, by);
+
+    if (pool->owner->wire != HS_WIRE_NONE) {
+        err = create_with(pool, &hs_backing_batch);
+        if (!err) {
+            add_reason(pool, "batch: the kernel has it (%s)", pool->owner->wire_why);
+            return 0;
+        }
+        if (!other_backing_may_work(err))
+            return err;
+        add_reason(pool, "not batch: %.200s", hs_error_text());
+    } else {
+        add_reason(pool, "not batch: the kernel has none (%s)", pool->owner->wire_why);
+    }
+    err = create_with(pool, &hs_backing_per_range);
+    if (!err)
+        add_reason(pool, "per-range: works on every kernel");
+    return err;
+}

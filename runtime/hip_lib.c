@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finds HIP and matches its ordinals with the device table by PCI address (hip_lib.h): the
+ * *_VISIBLE_DEVICES variables renumber and hide devices in HIP and in ROCr differently, so an index
+ * means nothing.
+ */
+#include "hip_lib.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <hip/hip_runtime_api.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "pool.h"
+
+static struct {
+    pthread_mutex_t lock;
+    atomic_bool ready;
+    hipError_t (*get_device_count)(int *count);
+    hipError_t (*get_device)(int *ordinal);
+    hipError_t (*set_device)(int ordinal);
+    hipError_t (*get_pci_bus_id)(char *text, int bytes, int ordinal);
+    hipError_t (*synchronize)(void);
+    const char *(*error_name)(hipError_t error);
+    int count;
+    struct hs_device *devices[HS_MAX_DEVICES]; /* by ordinal */
+} hip = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The symbol from the global scope, or from a HIP that was loaded into a scope of its own (a
+ * plug-in's). */
+static void *find_symbol(const char *name)
+{
+    static const char *const libraries[] = {"libamdhip64.so.7", "libamdhip64.so.6",
+                                            "libamdhip64.so.5", "libamdhip64.so"};
+    void *symbol = dlsym(RTLD_DEFAULT, name);
+
+    for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]) && !symbol; i++) {
+        void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
+
+        if (!library)
+            continue;
+        symbol = dlsym(library, name);
+        dlclose(library);
+    }
+    return symbol;
+}
+
+static int find_functions(void)
+{
+    *(void **)&hip.get_device_count = find_symbol("hipGetDeviceCount");
+    *(void **)&hip.get_device = find_symbol("hipGetDevice");
+    *(void **)&hip.set_device = find_symbol("hipSetDevice");
+    *(void **)&hip.get_pci_bus_id = find_symbol("hipDeviceGetPCIBusId");
+    *(void **)&hip.synchronize = find_symbol("hipDeviceSynchronize");
+    *(void **)&hip.error_name = find_symbol("hipGetErrorName");
+    if (!hip.get_device_count || !hip.get_device || !hip.set_device || !hip.get_pci_bus_id ||
+        !hip.synchronize || !hip.error_name)
+        return hs_error(-ENODEV, "the process has not loaded HIP (libamdhip64)");
+    return 0;
+}
+
+static int match_device(int ordinal)
+{
+    unsigned domain, bus, slot, other[3], nth = 0;
+    char text[64];
+    hipError_t status = hip.get_pci_bus_id(text, sizeof(text), ordinal);
+
+    if (status != hipSuccess)
+        return hs_error(-ENODEV, "hipDeviceGetPCIBusId gave %s for device %d",
+                        hip.error_name(status), ordinal);
+    if (sscanf(text, "%x:%x:%x", &domain, &bus, &slot) != 3)
+        return hs_error(-ENODEV, "device %d has no PCI address: %s", ordinal, text);
+    /* Partitions of one card share the address: HIP and ROCr list them in the same order. */
+    for (int i = 0; i < ordinal; i++) {
+        if (hip.get_pci_bus_id(text, sizeof(text), i) == hipSuccess &&
+            sscanf(text, "%x:%x:%x", &other[0], &other[1], &other[2]) == 3)
+            nth += other[0] == domain && other[1] == bus && other[2] == slot;
+    }
+    hip.devices[ordinal] = hs_device_at_pci(domain, bus, slot, nth);
+    if (!hip.devices[ordinal])
+        return hs_error(-ENODEV, "ROCr does not show HIP's device %d (%04x:%02x:%02x)", ordinal,
+                        domain, bus, slot);
+    return 0;
+}
+
+static int init_locked(void)
+{
+    hipError_t status;
+    int err = find_functions();
+
+    if (err)
+        return err;
+    status = hip.get_device_count(&hip.count); /* initialises HIP, and ROCr through it */
+    if (status != hipSuccess)
+        return hs_error(-ENODEV, "hipGetDeviceCount gave %s", hip.error_name(status));
+    if (hip.count > HS_MAX_DEVICES)
+        hip.count = HS_MAX_DEVICES;
+    err = hs_devices_init();
+    for (int i = 0; i < hip.count && !err; i++)
+        err = match_device(i);
+    return err;
+}
+
+int hs_hip_init(void)
+{
+    int err = hs_kfd_check_process();
+
+    if (err || atomic_load_explicit(&hip.ready, memory_order_acquire))
+        return err;
+    pthread_mutex_lock(&hip.lock);
+    if (!atomic_load(&hip.ready)) {
+        err = init_locked();
+        if (!err)
+            atomic_store_explicit(&hip.ready, true, memory_order_release);
+    }
+    pthread_mutex_unlock(&hip.lock);
+    return err;
+}
+
+int hs_hip_device_count(void)
+{
+    return hip.count;
+}
+
+int hs_hip_current(int *ordinal)
+{
+    hipError_t status = hip.get_device(ordinal);
+
+    if (status != hipSuccess)
+        return hs_error(-ENODEV, "hipGetDevice gave %s", hip.error_name(status));
+    return 0;
+}
+
+int hs_hip_device(int ordinal, struct hs_device **device)
+{
+    if (ordinal < 0 || ordinal >= hip.count)
+        return hs_error(-ENXIO, "device %d does not exist: HIP shows %d", ordinal, hip.count);
+    *device = hip.devices[ordinal];
+    return 0;
+}
+
+int hs_hip_ordinal(const struct hs_device *device, int *ordinal)
+{
+    for (int i = 0; i < hip.count; i++) {
+        if (hip.devices[i] == device) {
+            *ordinal = i;
+            return 0;
+        }
+    }
+    return hs_error(-ENXIO, "HIP does not show the GPU of node %u", device->node);
+}
+
+int hs_hip_wait(struct hs_pool *pool)
+{
+    int before, ordinal = 0, err;
+    hipError_t status = hipSuccess;
+
+    if (!atomic_load(&hip.ready))
+        return 0; /* made through the ROCr face: its caller orders its own queues */
+    err = hs_kfd_check_process();
+    if (err)
+        return err;
+    err = hs_hip_current(&before);
+    if (err)
+        return err;
+    pthread_mutex_lock(&pool->lock);
+    for (uint32_t i = 0; i < pool->device_count && status == hipSuccess; i++) {
+        if (hs_hip_ordinal(pool->devices[i], &ordinal))
+            continue;
+        status = hip.set_device(ordinal);
+        if (status == hipSuccess)
+            status = hip.synchronize();
+    }
+    pthread_mutex_unlock(&pool->lock);
+    hip.set_device(before);
+    if (status != hipSuccess)
+        return hs_error(-EIO, "waiting for the window's devices: %s", hip.error_name(status));
+    return 0;
+}

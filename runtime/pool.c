@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Creates and destroys pools (pool.h): ranges, then window, then backing, then registry; undone in
+ * reverse.
+ */
+#include "pool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "backing.h"
+#include "blame.h"
+#include "error.h"
+#include "registry.h"
+#include "sys.h"
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int take_devices(struct hs_pool *pool, const struct hs_pool_request *request)
+{
+    if (!request->device_count || request->device_count > HS_MAX_DEVICES)
+        return hs_error(-ENXIO, "%zu devices: 1 to %u are possible", request->device_count,
+                        HS_MAX_DEVICES);
+    for (size_t i = 0; i < request->device_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (request->devices[k] == request->devices[i])
+                return hs_error(-ENXIO, "device %zu of the list is device %zu again", i, k);
+        }
+        pool->devices[i] = request->devices[i];
+        pool->gpu_ids[i] = request->devices[i]->gpu_id;
+    }
+    pool->device_count = (uint32_t)request->device_count;
+    pool->owner = pool->devices[0];
+    return 0;
+}
+
+/* What every device of the process can address: access may be granted to any of them later. */
+static void common_aperture(uint64_t *lowest, uint64_t *highest)
+{
+    *lowest = 0;
+    *highest = UINT64_MAX;
+    for (size_t i = 0; i < hs_device_count(); i++) {
+        const struct hs_device *d = hs_device_at(i);
+
+        *lowest = d->lowest > *lowest ? d->lowest : *lowest;
+        *highest = d->highest < *highest ? d->highest : *highest;
+    }
+}
+
+static struct hs_pool *pool_new(void)
+{
+    struct hs_pool *pool = hs_sys.alloc(sizeof(*pool));
+
+    if (!pool) {
+        hs_error(-ENOMEM, "no memory for a pool");
+        return NULL;
+    }
+    memset(pool, 0, sizeof(*pool));
+    pthread_mutex_init(&pool->lock, NULL);
+    return pool;
+}
+
+static void pool_delete(struct hs_pool *pool)
+{
+    pthread_mutex_destroy(&pool->lock);
+    hs_sys.free(pool);
+}
+
+/* Puts the range to blame into the error text, if one is. */
+static void name_the_range(const struct hs_pool *pool, const struct hs_pool_request *request,
+                           int err)
+{
+    char prefix[64];
+    size_t index;
+
+    if ((err == -EFAULT || err == -EPERM) && hs_blame(request->list, request->count, &index))
+        return;
+    if (pool->failed_run == SIZE_MAX)
+        return;
+    index = hs_ranges_given_index(&pool->ranges, request->list, pool->failed_run);
+    snprintf(prefix, sizeof(prefix), "range %zu (%p)", index, request->list[index].base);
+    hs_error_prefix(prefix);
+}
+
+int hs_pool_create(struct hs_pool **out, const struct hs_pool_request *request)
+{
+    uint64_t start = now_ns(), lowest, highest, ioctls, ioctl_ns;
+    struct hs_pool *pool = pool_new();
+    int err;
+
+    if (!pool)
+        return -ENOMEM;
+    hs_kfd_thread_cost(&ioctls, &ioctl_ns);
+    pool->access = request->access;
+    pool->face_flags = request->face_flags;
+    pool->forced = request->kind;
+    err = take_devices(pool, request);
+    if (err)
+        goto no_ranges;
+    err = hs_ranges_build(&pool->ranges, request->list, request->count, request->allow_overlap);
+    if (err)
+        goto no_ranges;
+    common_aperture(&lowest, &highest);
+    err = hs_window_reserve(&pool->window, pool->ranges.window_bytes, lowest, highest);
+    if (err)
+        goto no_window;
+    pool->gpu_base = (uintptr_t)pool->window.base;
+    pool->failed_run = SIZE_MAX;
+    err = hs_backing_create(pool);
+    if (err) {
+        name_the_range(pool, request, err);
+        goto no_backing;
+    }
+
+    hs_ranges_seal(&pool->ranges);
+    pool->create_ns = now_ns() - start;
+    hs_kfd_thread_cost(&pool->ioctls, &pool->ioctl_ns);
+    pool->ioctls -= ioctls;
+    pool->ioctl_ns -= ioctl_ns;
+    err = hs_registry_add(pool);
+    if (err)
+        goto no_registry;
+    *out = pool;
+    return 0;
+
+no_registry:
+    hs_ranges_unseal(&pool->ranges);
+    pool->backing->destroy(pool);
+no_backing:
+    hs_window_release(&pool->window);
+no_window:
+    hs_ranges_destroy(&pool->ranges);
+no_ranges:
+    pool_delete(pool);
+    return err;
+}
+
+/* The pool is out of the registry's sight. On failure it is as before. */
+static int take_apart(struct hs_pool *pool)
+{
+    int err = hs_kfd_check_process();
+
+    if (err)
+        return err;
+    hs_ranges_unseal(&pool->ranges); /* an undo hands the list to the kernel again */
+    err = pool->backing->destroy(pool);
+    if (!err) {
+        err = hs_window_release(&pool->window);
+        if (err)
+            pool->backing->create(pool);
+    }
+    if (err)
+        hs_ranges_seal(&pool->ranges);
+    return err;
+}
+
+int hs_pool_destroy(struct hs_pool *pool)
+{
+    int err = take_apart(pool);
+
+    if (err) {
+        hs_registry_cancel_removal(pool);
+        return err;
+    }
+    hs_registry_end_removal(pool);
+    hs_ranges_destroy(&pool->ranges);
+    pool_delete(pool);
+    return 0;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory pool object: a checked list, a window, a backing, devices. Creation and destruction
+ * are all or nothing. Knows neither HIP nor its flags; the faces translate.
+ */
+#ifndef HS_POOL_H
+#define HS_POOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device.h"
+#include "kfd.h"
+#include "ranges.h"
+#include "window.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum hs_backing_kind {
+    HS_BACKING_AUTO,
+    HS_BACKING_BATCH,
+    HS_BACKING_PER_RANGE,
+    HS_BACKING_ALIAS,
+};
+
+struct hs_backing;
+
+/* What a face asks for. The list and the devices are only read during the call. */
+struct hs_pool_request {
+    const struct hs_host_range *list;
+    size_t count;
+    struct hs_device *const *devices; /* the first one owns the buffer; each once */
+    size_t device_count;
+    enum hs_backing_kind kind;
+    bool allow_overlap;
+    struct hs_kfd_access access;
+    unsigned face_flags; /* kept for the face, not interpreted */
+};
+
+struct hs_pool {
+    struct hs_ranges ranges;
+    struct hs_window window;
+    uint64_t gpu_base; /* device address of the first page; window.base, except for alias */
+
+    struct hs_device *owner;
+    struct hs_device *devices[HS_MAX_DEVICES];
+    uint32_t gpu_ids[HS_MAX_DEVICES]; /* of devices, in the same order: the form that MAP reads */
+    uint32_t device_count;
+
+    const struct hs_backing *backing;
+    uint64_t handle;   /* batch: the buffer */
+    uint64_t *handles; /* per-range: one buffer per run */
+    size_t allocated;  /* per-range: handles[0 .. allocated) exist */
+    size_t mapped;     /* per-range: handles[0 .. mapped) are mapped */
+    size_t failed_run; /* per-range, after a failed create: the run it stopped at; else SIZE_MAX */
+
+    struct hs_kfd_access access;
+    enum hs_backing_kind forced;
+    char reason[512];
+    unsigned face_flags;
+    uint64_t ioctls, ioctl_ns, create_ns;
+
+    pthread_mutex_t lock; /* devices and backing, against grant and revoke */
+    atomic_uint users;    /* see registry.h */
+};
+
+/* On success *out is in the registry. -EINVAL, -EFAULT, -ENOMEM, -EOPNOTSUPP, ... with a text. */
+int hs_pool_create(struct hs_pool **out, const struct hs_pool_request *request);
+
+/*
+ * For a pool that hs_registry_begin_removal() gave. Ends the removal, or cancels it: then the pool
+ * is as before.
+ */
+int hs_pool_destroy(struct hs_pool *pool);
+
+/* Device address of the first byte. */
+static inline uint64_t hs_pool_device_address(const struct hs_pool *pool)
+{
+    return pool->gpu_base + pool->ranges.head;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

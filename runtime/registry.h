@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The live pools of the process, by device address. A pool that was found is held by its finder
+ * until it is released, and no removal completes before that. Owns the index, not the pools.
+ */
+#ifndef HS_REGISTRY_H
+#define HS_REGISTRY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hs_pool;
+
+/* -ENOMEM with a text. */
+int hs_registry_add(struct hs_pool *pool);
+
+/* The pool whose window contains a device address, held; null if there is none. */
+struct hs_pool *hs_registry_find(uint64_t address);
+void hs_registry_release(struct hs_pool *pool);
+
+/*
+ * Removal in two steps, so that a failure in between can be undone without needing memory. From the
+ * first step on the pool is found no more; it waits until nobody holds it. Null if no window
+ * contains the address, or if another thread is removing it.
+ */
+struct hs_pool *hs_registry_begin_removal(uint64_t address);
+void hs_registry_end_removal(struct hs_pool *pool);
+void hs_registry_cancel_removal(struct hs_pool *pool);
+
+size_t hs_registry_count(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GPU virtual address space for one pool: reserved so that nobody else gets it, aligned to 2 MiB so
+ * that the GPU can use large page-table fragments, with an unmapped guard page on each side.
+ * Reserves addresses only; never memory.
+ */
+#ifndef HS_WINDOW_H
+#define HS_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HS_WINDOW_ALIGN (2u << 20)
+
+struct hs_window {
+    void *map; /* the whole reservation */
+    size_t map_bytes;
+    char *base; /* what the device sees */
+    size_t bytes;
+    bool from_hsa; /* reserved by hsa_amd_vmem_address_reserve() */
+};
+
+/*
+ * lowest..highest: what every device of the pool can address. -ENOMEM: no such space.
+ */
+int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_t highest);
+
+/* 0, or a negative errno with the reservation still there. */
+int hs_window_release(struct hs_window *w);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
