@@ -30,6 +30,7 @@ struct sg_device {
     struct sg_device_config config; /* threads is the real number */
     struct sg_exec *exec;
     struct sg_device_counters counters;
+    struct sg_cp *cp; /* set by cp/ at the first queue, NULL before */
     uint64_t clock_base_ns;
     struct sg_device_lock *lock; /* device.c's own: pause depth and the attached queue side */
 };
