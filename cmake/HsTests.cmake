@@ -1,12 +1,13 @@
 # How a test is built and registered. Included by tests/CMakeLists.txt; test folders call hs_add_catch_test().
 #
 # hs_add_catch_test(name source... [HIP source.hip...] [LIBRARIES target...] LABELS label...
-#                   [DEVICE] [KERNELS kernel...] [SOFTGPU option...] [SANITIZE address|thread|none...]
+#                   [IOCTL_TAP] [DEVICE] [KERNELS kernel...] [SOFTGPU option...] [SANITIZE address|thread|none...]
 #                   [TIMEOUT seconds] [ENVIRONMENT VAR=value...])
 #
 # Builds one Catch2 program; every TEST_CASE in it becomes a ctest test "name: case". Catch2's main is compiled
 # once (tests/support/catch_main.cpp): do not define it.
 #   HIP         files compiled by hipcc, linked in; the program is linked with HIP.
+#   IOCTL_TAP   the test watches or fails the library's ioctls (tests/support/ioctl_tap.hpp).
 #   DEVICE      the test needs a GPU: it runs natively where /dev/kfd exists, else under the build's softgpu.
 #               Implied by KERNELS and SOFTGPU.
 #   KERNELS     one more instance "name.kernel: case" for each, always under softgpu --kernel=<kernel>.
@@ -30,7 +31,7 @@ function(hs_sanitizer_allows result)
 endfunction()
 
 function(hs_add_catch_test name)
-    cmake_parse_arguments(arg "DEVICE" "TIMEOUT"
+    cmake_parse_arguments(arg "DEVICE;IOCTL_TAP" "TIMEOUT"
                           "HIP;LIBRARIES;LABELS;KERNELS;SOFTGPU;SANITIZE;ENVIRONMENT" ${ARGN})
     if(NOT arg_LABELS)
         message(FATAL_ERROR "hs_add_catch_test(${name}): LABELS is missing")
@@ -54,6 +55,11 @@ function(hs_add_catch_test name)
     add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
     target_link_libraries(${name} PRIVATE hs_catch_main hs_flags ${arg_LIBRARIES})
     set_property(TARGET ${name} PROPERTY LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/HsDiscoverTests.cmake)
+    if(arg_IOCTL_TAP)
+        target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/ioctl_tap.cpp)
+        target_link_libraries(${name} PRIVATE hs_uapi ${CMAKE_DL_LIBS})
+        set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON) # ioctl() must come before the libraries'
+    endif()
     if(arg_HIP)
         hs_add_hip_objects(${name}_hip ${arg_HIP}
                            INCLUDES ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/tests/support)

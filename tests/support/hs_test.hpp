@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Small helpers shared by all tests, with and without a device. Header only; depends on Catch2 and libc.
+// Small helpers shared by all tests, with and without a device. Header only; depends on Catch2 and
+// libc.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -13,8 +14,8 @@
 namespace hs_test
 {
 
-// Ends the program with the status that ctest reports as "skipped". For what this machine cannot do, never for
-// what the code cannot do.
+// Ends the program with the status that ctest reports as "skipped". For what this machine cannot
+// do, never for what the code cannot do.
 [[noreturn]] inline void skip(const char *reason)
 {
     std::printf("skipped: %s\n", reason);
@@ -22,8 +23,8 @@ namespace hs_test
     _exit(77);
 }
 
-// The seed of a test's random inputs: HS_SEED from the environment, else a new one. Print it through INFO so
-// that a failure can be replayed: HS_SEED=<value> ctest -R <test>.
+// The seed of a test's random inputs: HS_SEED from the environment, else a new one. Print it
+// through INFO so that a failure can be replayed: HS_SEED=<value> ctest -R <test>.
 inline uint64_t seed()
 {
     const char *text = std::getenv("HS_SEED");
