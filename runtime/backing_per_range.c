@@ -49,7 +49,8 @@ static int per_range_create(struct hs_pool *pool)
 {
     int err;
 
-    pool->handles = hs_sys.alloc(pool->ranges.count * sizeof(*pool->handles));
+    if (!pool->handles) /* there when a failed destruction is being undone */
+        pool->handles = hs_sys.alloc(pool->ranges.count * sizeof(*pool->handles));
     if (!pool->handles)
         return hs_error(-ENOMEM, "no memory for %zu buffer handles", pool->ranges.count);
     pool->allocated = 0;
@@ -68,13 +69,9 @@ static int per_range_destroy(struct hs_pool *pool)
 {
     int err = set_prefixes(pool, 0, 0);
 
-    if (err) {
+    if (err)
         set_prefixes(pool, pool->ranges.count, pool->ranges.count);
-        return err;
-    }
-    hs_sys.free(pool->handles);
-    pool->handles = NULL;
-    return 0;
+    return err; /* the handles' memory stays with the pool: undoing this must not need any */
 }
 
 /* Maps every buffer to one more device, or none of them. */

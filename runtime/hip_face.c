@@ -326,7 +326,7 @@ hipError_t hipScatterGetStats(hipScatterStats *stats)
 
     if (!stats)
         return to_hip(hs_error(-EINVAL, "stats is null"));
-    hs_kfd_counters(&c);
+    hs_kfd_read_counters(&c);
     out.ioctls = c.ioctls;
     out.allocBatch = c.alloc_batch;
     out.alloc = c.alloc;

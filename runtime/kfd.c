@@ -138,7 +138,7 @@ static int kfd_ioctl(unsigned long request, void *args)
     return err;
 }
 
-int hs_kfd_version(struct hs_kfd_version *version)
+int hs_kfd_get_version(struct hs_kfd_version *version)
 {
     struct kfd_ioctl_get_version_args args = {0};
     int err = hs_kfd_open();
@@ -469,7 +469,7 @@ int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t ro
     int works = 0, err;
 
     *wire = HS_WIRE_NONE;
-    err = hs_kfd_version(&version);
+    err = hs_kfd_get_version(&version);
     if (err)
         return err;
     err = probe_area_make(&area);
@@ -497,7 +497,7 @@ int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t ro
     return 0;
 }
 
-void hs_kfd_counters(struct hs_kfd_counters *out)
+void hs_kfd_read_counters(struct hs_kfd_counters *out)
 {
     *out = (struct hs_kfd_counters){
         .ioctls = atomic_load(&counters.ioctls),

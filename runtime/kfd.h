@@ -49,7 +49,7 @@ int hs_kfd_open(void);
 /* -EBADF with a text in a process that was forked after hs_kfd_open(); else 0. */
 int hs_kfd_check_process(void);
 
-int hs_kfd_version(struct hs_kfd_version *version);
+int hs_kfd_get_version(struct hs_kfd_version *version);
 
 /* Fills up to room apertures; *count: how many. */
 int hs_kfd_apertures(struct hs_kfd_aperture *apertures, size_t room, size_t *count);
@@ -79,7 +79,7 @@ int hs_kfd_unmap(uint64_t handle, const uint32_t *gpu_ids, uint32_t count);
 int hs_kfd_free(uint64_t handle);
 
 /* Process-wide counters, and the calling thread's share of ioctls and ns. */
-void hs_kfd_counters(struct hs_kfd_counters *counters);
+void hs_kfd_read_counters(struct hs_kfd_counters *counters);
 void hs_kfd_thread_cost(uint64_t *ioctls, uint64_t *ns);
 
 /* For unit tests: closes the descriptor and forgets the process. */

@@ -70,6 +70,7 @@ static struct hs_pool *pool_new(void)
 
 static void pool_delete(struct hs_pool *pool)
 {
+    hs_sys.free(pool->handles);
     pthread_mutex_destroy(&pool->lock);
     hs_sys.free(pool);
 }

@@ -7,7 +7,6 @@
 #define HS_POOL_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -65,7 +64,7 @@ struct hs_pool {
     uint64_t ioctls, ioctl_ns, create_ns;
 
     pthread_mutex_t lock; /* devices and backing, against grant and revoke */
-    atomic_uint users;    /* see registry.h */
+    unsigned users;       /* atomic; see registry.h */
 };
 
 /* On success *out is in the registry. -EINVAL, -EFAULT, -ENOMEM, -EOPNOTSUPP, ... with a text. */

@@ -106,7 +106,7 @@ struct hs_pool *hs_registry_find(uint64_t address)
     entry = find_live(address);
     if (entry) {
         pool = entry->pool;
-        atomic_fetch_add(&pool->users, 1);
+        __atomic_fetch_add(&pool->users, 1, __ATOMIC_ACQUIRE);
     }
     pthread_mutex_unlock(&lock);
     return pool;
@@ -114,7 +114,7 @@ struct hs_pool *hs_registry_find(uint64_t address)
 
 void hs_registry_release(struct hs_pool *pool)
 {
-    atomic_fetch_sub(&pool->users, 1);
+    __atomic_fetch_sub(&pool->users, 1, __ATOMIC_RELEASE);
 }
 
 struct hs_pool *hs_registry_begin_removal(uint64_t address)
@@ -129,7 +129,7 @@ struct hs_pool *hs_registry_begin_removal(uint64_t address)
         entry->leaving = true;
     }
     pthread_mutex_unlock(&lock);
-    while (pool && atomic_load(&pool->users))
+    while (pool && __atomic_load_n(&pool->users, __ATOMIC_ACQUIRE))
         sched_yield();
     return pool;
 }
