@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program that runs under softgpu may ask of it: counters, and faults to inject. No library to link:
- * look the functions up with dlsym(RTLD_DEFAULT, "softgpu_get_stats"); NULL means that the program does not
- * run under softgpu. Usable from C and C++.
+ * What a program that runs under softgpu may ask of it: counters, and faults to inject. No library
+ * to link: look the functions up with dlsym(RTLD_DEFAULT, "softgpu_get_stats"); NULL means that the
+ * program does not run under softgpu. Usable from C and C++.
  */
 #ifndef SOFTGPU_SOFTGPU_H
 #define SOFTGPU_SOFTGPU_H
@@ -13,9 +13,11 @@
 extern "C" {
 #endif
 
-/* Counters of the calling process. All counts start at 0 when the process starts; a fork starts afresh. */
+/* Counters of the calling process. All counts start at 0 when the process starts; a fork starts
+ * afresh. */
 struct softgpu_stats {
-    uint64_t size; /* set by the caller: sizeof(struct softgpu_stats); on return: bytes that were filled */
+    uint64_t size; /* set by the caller: sizeof(struct softgpu_stats); on return: bytes that were
+                      filled */
 
     uint64_t ioctls[256]; /* calls on /dev/kfd by ioctl number, failed ones included */
     uint64_t ioctl_total;
@@ -30,8 +32,8 @@ struct softgpu_stats {
     uint64_t open_files;    /* descriptors of /dev/kfd and render nodes that are open now */
     uint64_t invalidations; /* times that registered memory was unmapped, moved or protected */
 
-    /* Calls that on the imitated kernel took effect although the caller meant something else: 0x28 with
-     * op PMC, SPM or PC sampling on a kernel where 0x28 is the profiler. Must stay 0. */
+    /* Calls that on the imitated kernel took effect although the caller meant something else: 0x28
+     * with op PMC, SPM or PC sampling on a kernel where 0x28 is the profiler. Must stay 0. */
     uint64_t profiler_side_effects;
 
     /* Device layer, summed over all GPUs. */
@@ -51,7 +53,8 @@ struct softgpu_stats {
 int softgpu_get_stats(struct softgpu_stats *stats);
 
 /*
- * @brief Let the k-th call of an ioctl from now on fail, once. Thread-safe. Up to 64 can be pending.
+ * @brief Let the k-th call of an ioctl from now on fail, once. Thread-safe. Up to 64 can be
+ * pending.
  * @param nr   ioctl number on /dev/kfd, 0x16 for ALLOC_MEMORY_OF_GPU; 0..255
  * @param k    1: the next call; 0: forget all pending ones for nr
  * @param err  errno that the call returns, for example ENOMEM; the call has no other effect
