@@ -482,6 +482,13 @@ int main(int argc, char **argv)
 
     hipDeviceProp_t properties;
     int device = 0;
+    if (hipGetDeviceCount(&device) != hipSuccess || device == 0) {
+        std::fprintf(
+            stderr,
+            "scatter_digest: no GPU that HIP can use; under softgpu there is one: softgpu %s\n",
+            argv[0]);
+        return 1;
+    }
     check(hipGetDevice(&device), "hipGetDevice");
     check(hipGetDeviceProperties(&properties, device), "hipGetDeviceProperties");
 
