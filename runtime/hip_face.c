@@ -13,6 +13,7 @@
 
 #include "backing.h"
 #include "error.h"
+#include "hip_face.h"
 #include "hip_lib.h"
 #include "pool.h"
 #include "registry.h"
@@ -30,7 +31,7 @@ _Static_assert((int)hipScatterBackingKindBatch == (int)HS_BACKING_BATCH &&
      hipScatterRegisterAllowAliasing | hipScatterRegisterCoarseGrained |                           \
      hipScatterRegisterBackingMask)
 
-static hipError_t to_hip(int err)
+hipError_t hs_hip_error(int err)
 {
     switch (err) {
     case 0:
@@ -40,6 +41,7 @@ static hipError_t to_hip(int err)
     case -EPERM:
         return hipErrorInvalidValue;
     case -ENOMEM:
+    case -ENOSPC:
         return hipErrorOutOfMemory;
     case -ENOENT:
         return hipErrorHostMemoryNotRegistered;
@@ -146,7 +148,7 @@ static hipScatterPool_t handle_of(const struct hs_pool *pool)
     return (hipScatterPool_t)(uintptr_t)pool->gpu_base;
 }
 
-static int hold_pool(hipScatterPool_t handle, struct hs_pool **pool)
+int hs_hip_hold_pool(hipScatterPool_t handle, struct hs_pool **pool)
 {
     uint64_t address = (uintptr_t)handle;
 
@@ -160,6 +162,18 @@ static int hold_pool(hipScatterPool_t handle, struct hs_pool **pool)
     return hs_error(-ENOENT, "%p is not a pool, or was destroyed", (void *)handle);
 }
 
+int hs_give_struct(void *to, const void *from, size_t known, size_t asked, size_t least)
+{
+    size_t bytes = asked < known ? asked : known;
+
+    if (asked < least)
+        return hs_error(-EINVAL, "structSize is %zu: smaller than the first version's %zu", asked,
+                        least);
+    memcpy(to, from, bytes);
+    *(size_t *)to = bytes;
+    return 0;
+}
+
 hipError_t hipHostRegisterScatter(void **devPtr, const hipScatterRange *ranges, size_t count,
                                   unsigned int flags)
 {
@@ -169,13 +183,13 @@ hipError_t hipHostRegisterScatter(void **devPtr, const hipScatterRange *ranges, 
     int err;
 
     if (!devPtr)
-        return to_hip(hs_error(-EINVAL, "devPtr is null"));
+        return hs_hip_error(hs_error(-EINVAL, "devPtr is null"));
     if (!ranges)
-        return to_hip(hs_error(-EINVAL, "ranges is null"));
+        return hs_hip_error(hs_error(-EINVAL, "ranges is null"));
     err = create(&pool, &props);
     if (!err)
         *devPtr = (void *)(uintptr_t)hs_pool_device_address(pool);
-    return to_hip(err);
+    return hs_hip_error(err);
 }
 
 hipError_t hipHostUnregisterScatter(void *devPtr)
@@ -185,18 +199,18 @@ hipError_t hipHostUnregisterScatter(void *devPtr)
     int err;
 
     if (!devPtr)
-        return to_hip(hs_error(-EINVAL, "devPtr is null"));
+        return hs_hip_error(hs_error(-EINVAL, "devPtr is null"));
     pool = hs_registry_find(address);
     if (!pool)
-        return to_hip(hs_error(
+        return hs_hip_error(hs_error(
             -ENOENT, "%p is in no window: never registered, or unregistered already", devPtr));
     start = hs_pool_device_address(pool);
     err = start == address ? hs_hip_wait(pool) : 0;
     hs_registry_release(pool);
     if (start != address)
-        return to_hip(hs_error(-ENOENT, "%p lies inside of the window that starts at %p", devPtr,
-                               (void *)(uintptr_t)start));
-    return to_hip(err ? err : destroy(address));
+        return hs_hip_error(hs_error(-ENOENT, "%p lies inside of the window that starts at %p",
+                                     devPtr, (void *)(uintptr_t)start));
+    return hs_hip_error(err ? err : destroy(address));
 }
 
 const char *hipScatterGetLastErrorMessage(void)
@@ -211,46 +225,34 @@ hipError_t hipScatterPoolCreate(hipScatterPool_t *pool, const hipScatterPoolProp
     int err;
 
     if (!pool || !props)
-        return to_hip(hs_error(-EINVAL, "%s is null", pool ? "props" : "pool"));
+        return hs_hip_error(hs_error(-EINVAL, "%s is null", pool ? "props" : "pool"));
     if (props->structSize < offsetof(hipScatterPoolProps, devices) + sizeof(props->devices))
-        return to_hip(hs_error(-EINVAL,
-                               "props->structSize is %zu: smaller than the first version's %zu",
-                               props->structSize, sizeof(known)));
+        return hs_hip_error(
+            hs_error(-EINVAL, "props->structSize is %zu: smaller than the first version's %zu",
+                     props->structSize, sizeof(known)));
     if (props->structSize > sizeof(known))
-        return to_hip(hs_error(-EINVAL, "props->structSize is %zu: newer than this library's %zu",
-                               props->structSize, sizeof(known)));
+        return hs_hip_error(hs_error(-EINVAL,
+                                     "props->structSize is %zu: newer than this library's %zu",
+                                     props->structSize, sizeof(known)));
     memcpy(&known, props, props->structSize);
     if (!known.ranges)
-        return to_hip(hs_error(-EINVAL, "ranges is null"));
+        return hs_hip_error(hs_error(-EINVAL, "ranges is null"));
     err = create(&made, &known);
     if (!err)
         *pool = handle_of(made);
-    return to_hip(err);
+    return hs_hip_error(err);
 }
 
 hipError_t hipScatterPoolDestroy(hipScatterPool_t handle)
 {
     struct hs_pool *pool;
-    int err = hold_pool(handle, &pool);
+    int err = hs_hip_hold_pool(handle, &pool);
 
     if (err)
-        return to_hip(err);
+        return hs_hip_error(err);
     err = hs_hip_wait(pool);
     hs_registry_release(pool);
-    return to_hip(err ? err : destroy((uintptr_t)handle));
-}
-
-/* Copies as much of a result as the caller's structSize has room for. */
-static int give_struct(void *to, const void *from, size_t known, size_t asked, size_t least)
-{
-    size_t bytes = asked < known ? asked : known;
-
-    if (asked < least)
-        return hs_error(-EINVAL, "structSize is %zu: smaller than the first version's %zu", asked,
-                        least);
-    memcpy(to, from, bytes);
-    *(size_t *)to = bytes;
-    return 0;
+    return hs_hip_error(err ? err : destroy((uintptr_t)handle));
 }
 
 hipError_t hipScatterPoolGetInfo(hipScatterPool_t handle, hipScatterPoolInfo *info)
@@ -260,10 +262,10 @@ hipError_t hipScatterPoolGetInfo(hipScatterPool_t handle, hipScatterPoolInfo *in
     int err;
 
     if (!info)
-        return to_hip(hs_error(-EINVAL, "info is null"));
-    err = hold_pool(handle, &pool);
+        return hs_hip_error(hs_error(-EINVAL, "info is null"));
+    err = hs_hip_hold_pool(handle, &pool);
     if (err)
-        return to_hip(err);
+        return hs_hip_error(err);
     pthread_mutex_lock(&pool->lock);
     out.devPtr = (void *)(uintptr_t)hs_pool_device_address(pool);
     out.size = (size_t)pool->ranges.bytes;
@@ -278,9 +280,9 @@ hipError_t hipScatterPoolGetInfo(hipScatterPool_t handle, hipScatterPoolInfo *in
     out.ioctlNs = pool->ioctl_ns;
     out.createNs = pool->create_ns;
     pthread_mutex_unlock(&pool->lock);
-    err = give_struct(info, &out, sizeof(out), info->structSize, sizeof(out));
+    err = hs_give_struct(info, &out, sizeof(out), info->structSize, sizeof(out));
     hs_registry_release(pool);
-    return to_hip(err);
+    return hs_hip_error(err);
 }
 
 hipError_t hipScatterPoolGetDevices(hipScatterPool_t handle, int *devices, int *count)
@@ -289,10 +291,10 @@ hipError_t hipScatterPoolGetDevices(hipScatterPool_t handle, int *devices, int *
     int room, err;
 
     if (!count || (devices && *count < 0))
-        return to_hip(hs_error(-EINVAL, count ? "count is negative" : "count is null"));
-    err = hold_pool(handle, &pool);
+        return hs_hip_error(hs_error(-EINVAL, count ? "count is negative" : "count is null"));
+    err = hs_hip_hold_pool(handle, &pool);
     if (err)
-        return to_hip(err);
+        return hs_hip_error(err);
     room = *count;
     pthread_mutex_lock(&pool->lock);
     *count = (int)pool->device_count;
@@ -302,7 +304,7 @@ hipError_t hipScatterPoolGetDevices(hipScatterPool_t handle, int *devices, int *
     if (!err && devices && room < *count)
         err = hs_error(-EINVAL, "room for %d devices, but the pool has %d", room, *count);
     hs_registry_release(pool);
-    return to_hip(err);
+    return hs_hip_error(err);
 }
 
 hipError_t hipScatterPoolFromPointer(hipScatterPool_t *handle, const void *devPtr)
@@ -310,10 +312,10 @@ hipError_t hipScatterPoolFromPointer(hipScatterPool_t *handle, const void *devPt
     struct hs_pool *pool;
 
     if (!handle || !devPtr)
-        return to_hip(hs_error(-EINVAL, "%s is null", handle ? "devPtr" : "pool"));
+        return hs_hip_error(hs_error(-EINVAL, "%s is null", handle ? "devPtr" : "pool"));
     pool = hs_registry_find((uintptr_t)devPtr);
     if (!pool)
-        return to_hip(hs_error(-ENOENT, "%p is in no window", devPtr));
+        return hs_hip_error(hs_error(-ENOENT, "%p is in no window", devPtr));
     *handle = handle_of(pool);
     hs_registry_release(pool);
     return hipSuccess;
@@ -325,7 +327,7 @@ hipError_t hipScatterGetStats(hipScatterStats *stats)
     struct hs_kfd_counters c;
 
     if (!stats)
-        return to_hip(hs_error(-EINVAL, "stats is null"));
+        return hs_hip_error(hs_error(-EINVAL, "stats is null"));
     hs_kfd_read_counters(&c);
     out.ioctls = c.ioctls;
     out.allocBatch = c.alloc_batch;
@@ -336,5 +338,5 @@ hipError_t hipScatterGetStats(hipScatterStats *stats)
     out.probe = c.probe;
     out.retries = c.retries;
     out.ioctlNs = c.ns;
-    return to_hip(give_struct(stats, &out, sizeof(out), stats->structSize, sizeof(out)));
+    return hs_hip_error(hs_give_struct(stats, &out, sizeof(out), stats->structSize, sizeof(out)));
 }

@@ -14,6 +14,7 @@
 #include "blame.h"
 #include "error.h"
 #include "registry.h"
+#include "suballoc.h"
 #include "sys.h"
 
 static uint64_t now_ns(void)
@@ -65,12 +66,15 @@ static struct hs_pool *pool_new(void)
     }
     memset(pool, 0, sizeof(*pool));
     pthread_mutex_init(&pool->lock, NULL);
+    pthread_mutex_init(&pool->blocks_lock, NULL);
     return pool;
 }
 
 static void pool_delete(struct hs_pool *pool)
 {
     hs_sys.free(pool->handles);
+    hs_suballoc_destroy(pool->blocks);
+    pthread_mutex_destroy(&pool->blocks_lock);
     pthread_mutex_destroy(&pool->lock);
     hs_sys.free(pool);
 }

@@ -27,6 +27,7 @@ enum hs_backing_kind {
 };
 
 struct hs_backing;
+struct hs_suballoc;
 
 /* What a face asks for. The list and the devices are only read during the call. */
 struct hs_pool_request {
@@ -62,6 +63,9 @@ struct hs_pool {
     char reason[512];
     unsigned face_flags;
     uint64_t ioctls, ioctl_ns, create_ns;
+
+    pthread_mutex_t blocks_lock;
+    struct hs_suballoc *blocks; /* made by the first allocation; see pool_blocks.h */
 
     pthread_mutex_t lock; /* devices and backing, against grant and revoke */
     unsigned users;       /* atomic; see registry.h */

@@ -194,6 +194,101 @@ HIP_SCATTER_API hipError_t hipScatterPoolGetDevices(hipScatterPool_t pool, int *
 HIP_SCATTER_API hipError_t hipScatterPoolFromPointer(hipScatterPool_t *pool, const void *devPtr);
 /** @} */
 
+/**
+ * @name Blocks of a pool
+ * A pool is a memory pool: device-contiguous blocks are taken from it and given back in any order,
+ * in constant time. The bookkeeping lies outside of the pool; nothing is written into its memory.
+ * Blocks share the window with everything else: the library does not keep a program from using
+ * parts of it that it has not allocated.
+ * @{
+ */
+
+/** How full a pool is. Set structSize before the call. */
+typedef struct hipScatterPoolUsage {
+    size_t structSize;       /**< in: sizeof(hipScatterPoolUsage); out: bytes that were filled in */
+    uint64_t capacity;       /**< bytes that blocks can have: the pool's whole 256-byte units */
+    uint64_t requested;      /**< bytes of all live blocks, as asked for */
+    uint64_t allocated;      /**< bytes of all live blocks, rounded up to 256 */
+    uint64_t peak;           /**< the most that allocated has been */
+    uint64_t free;           /**< capacity - allocated */
+    uint64_t largestFree;    /**< a request of so many bytes succeeds, at the default alignment */
+    uint64_t blockCount;     /**< live blocks */
+    uint64_t freeBlockCount; /**< free pieces between them */
+    double fragmentation;    /**< external: 1 - largestFree / free; 0 if nothing is free */
+} hipScatterPoolUsage;
+
+/**
+ * @brief Takes a device-contiguous block from a pool.
+ * @param[in] pool  the pool
+ * @param[out] devPtr  device address of the block, valid until it is freed or the pool is destroyed
+ * @param[in] size  bytes, not 0; rounded up to 256 inside
+ * @param[in] alignment  of the device address, in bytes: a power of two, or 0 for 256 (what
+ * hipMalloc() gives). Less than 256 gives 256.
+ * @returns #hipSuccess;
+ *     #hipErrorInvalidValue: a null pointer, size 0, an alignment that is not a power of two;
+ *     #hipErrorOutOfMemory: no free piece can hold the block (the message gives the figures), or no
+ * host memory for the bookkeeping; #hipErrorHostMemoryNotRegistered: no such pool
+ *
+ * Thread safe. The memory is not cleared.
+ * @see hipScatterPoolFree, hipScatterPoolGetBlockRanges
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolMalloc(hipScatterPool_t pool, void **devPtr, size_t size,
+                                                size_t alignment);
+
+/**
+ * @brief Gives a block back to its pool.
+ *
+ * At once, and without waiting for the device: the caller sees to it that no kernel or copy still
+ * uses the block, as with any allocator on the host.
+ *
+ * @param[in] pool  the pool that the block was taken from
+ * @param[in] devPtr  what hipScatterPoolMalloc() gave; null does nothing
+ * @returns #hipSuccess;
+ *     #hipErrorInvalidValue: not the start of a live block of this pool: freed already, inside of a
+ * block, or foreign (the message says which); #hipErrorHostMemoryNotRegistered: no such pool
+ *
+ * Thread safe.
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolFree(hipScatterPool_t pool, void *devPtr);
+
+/**
+ * @brief Tells the size of a block as it was asked for.
+ * @param[in] pool  the pool
+ * @param[in] devPtr  the start of a live block
+ * @param[out] size  bytes
+ * @returns as hipScatterPoolFree(); #hipErrorInvalidValue also for a null pointer. Thread safe.
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolGetBlockSize(hipScatterPool_t pool, const void *devPtr,
+                                                      size_t *size);
+
+/**
+ * @brief Lists the host memory behind a block, in the order in which the device sees it.
+ *
+ * The entries have the layout of struct iovec: preadv(), io_uring or a socket can fill what a
+ * kernel will read.
+ *
+ * @param[in] pool  the pool
+ * @param[in] devPtr  the start of a live block
+ * @param[out] ranges  room for *count entries; may be null to ask for the count
+ * @param[in,out] count  in: room; out: entries that the block has
+ * @returns as hipScatterPoolFree(); #hipErrorInvalidValue also for a null pointer, and for too
+ * little room (as many as fit are written). Thread safe.
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolGetBlockRanges(hipScatterPool_t pool, const void *devPtr,
+                                                        hipScatterRange *ranges, size_t *count);
+
+/**
+ * @brief Tells how full and how fragmented a pool is.
+ * @param[in] pool  the pool
+ * @param[in,out] usage  structSize must be set; only that many bytes are written
+ * @returns #hipSuccess; #hipErrorInvalidValue: null, or a structSize that is too small;
+ *     #hipErrorOutOfMemory: no host memory for the bookkeeping, which the first call makes;
+ *     #hipErrorHostMemoryNotRegistered: no such pool. Thread safe.
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolGetUsage(hipScatterPool_t pool,
+                                                  hipScatterPoolUsage *usage);
+/** @} */
+
 /** What the library has asked of the kernel since the process started. */
 typedef struct hipScatterStats {
     size_t structSize;   /**< in: sizeof(hipScatterStats); out: bytes that were filled in */

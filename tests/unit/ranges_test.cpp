@@ -231,3 +231,44 @@ TEST_CASE("a hundred thousand shuffled ranges keep every byte")
     list[777].base = list[4242].base;
     check_refused(list, "range 4242");
 }
+
+TEST_CASE("the host memory behind any span of the window, compared page by page")
+{
+    HS_RANDOM(random);
+    List list;
+    std::vector<uint64_t> pages; // of the window, in order
+    for (uint64_t address = page * 1000; list.size() < 50; address += page * (1 + random() % 9)) {
+        uint64_t count = 1 + random() % 5;
+        list.push_back({at(address), count * page});
+        for (uint64_t i = 0; i < count; i++, address += page)
+            pages.push_back(address);
+    }
+    Built built(list);
+    REQUIRE(built.err == 0);
+    hs_ranges_seal(&built.r);
+
+    for (int i = 0; i < 2000; i++) {
+        uint64_t offset = random() % built.r.window_bytes;
+        uint64_t bytes = 1 + random() % (built.r.window_bytes - offset);
+        size_t needed = hs_ranges_span(&built.r, offset, bytes, nullptr, 0);
+        List out(needed);
+        REQUIRE(needed > 0);
+        REQUIRE(hs_ranges_span(&built.r, offset, bytes, out.data(), needed) == needed);
+        List part(needed - 1);
+        REQUIRE(hs_ranges_span(&built.r, offset, bytes, part.data(), needed - 1) == needed);
+        uint64_t done = 0;
+        for (const hs_host_range &range : out) {
+            for (uint64_t b = 0; b < range.bytes; b += 1 + random() % page) {
+                uint64_t where = offset + done + b;
+                REQUIRE(reinterpret_cast<uint64_t>(range.base) + b ==
+                        pages[where / page] + where % page);
+            }
+            done += range.bytes;
+        }
+        REQUIRE(done == bytes);
+        size_t run = hs_ranges_find(&built.r, offset);
+        REQUIRE(built.r.runs[run].offset <= offset);
+        REQUIRE(built.r.runs[run + 1].offset > offset);
+    }
+    CHECK(hs_ranges_span(&built.r, 5, 0, nullptr, 0) == 0);
+}
