@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * The fake GPU's eyes and hands: /dev/amdgpu_fake (amdgpu_fake_uapi.h) walks the page tables as the hardware would
+ * and moves data through them; and the KFD functions that load and unload queues, which here only count.
+ */
+#include <linux/file.h>
+#include <linux/highmem.h>
+#include <linux/iommu.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+
+#include "amdgpu.h"
+#include "amdgpu_amdkfd.h"
+#include "amdgpu_fake.h"
+#include "amdgpu_fake_dev.h"
+#include "amdgpu_fake_uapi.h"
+#include "kgd_kfd_interface.h"
+
+#define VA_BITS_PER_LEVEL 9
+#define LEVELS 4
+
+/* Counters, of all fake devices together: tests look at differences, with one device active. */
+static atomic_t queues;
+static atomic64_t loads, flushes;
+static DEFINE_MUTEX(users_lock);
+static int users;
+
+void amdgpu_fake_count_flush(struct amdgpu_device *adev)
+{
+	atomic64_inc(&flushes);
+}
+
+/* A bus address as the CPU's physical address. */
+static phys_addr_t bus_to_phys(struct amdgpu_device *adev, dma_addr_t bus)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(adev->dev);
+
+	return domain ? iommu_iova_to_phys(domain, bus) : bus;
+}
+
+/* Copy within one page of VRAM or system memory, between it and a kernel buffer. */
+static int access_page(struct amdgpu_device *adev, bool system, u64 address, void *buffer,
+		       size_t size, bool write)
+{
+	if (!system) {
+		void __iomem *p = adev->mman.aper_base_kaddr + address;
+
+		if (address + size > adev->gmc.real_vram_size)
+			return -EFAULT;
+		if (write)
+			memcpy_toio(p, buffer, size);
+		else
+			memcpy_fromio(buffer, p, size);
+	} else {
+		phys_addr_t phys = bus_to_phys(adev, address);
+		char *p;
+
+		if (!phys || !pfn_valid(PHYS_PFN(phys)))
+			return -EFAULT;
+		p = kmap_local_page(pfn_to_page(PHYS_PFN(phys)));
+		if (write)
+			memcpy(p + offset_in_page(phys), buffer, size);
+		else
+			memcpy(buffer, p + offset_in_page(phys), size);
+		kunmap_local(p);
+	}
+	return 0;
+}
+
+/*
+ * Translate va, from the root down. walk->offset is the address inside VRAM or on the bus. The page directory's
+ * reservation keeps the driver from changing the tables meanwhile.
+ */
+static int walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
+		       struct amdgpu_fake_walk *walk)
+{
+	u64 entry = amdgpu_gmc_pd_addr(vm->root.bo);
+	u64 va = walk->va & GENMASK_ULL(47, 0);
+	int level, r;
+
+	for (level = LEVELS - 1; level >= 0; level--) {
+		unsigned int shift = PAGE_SHIFT + level * VA_BITS_PER_LEVEL;
+		u64 index = (va >> shift) & (BIT(VA_BITS_PER_LEVEL) - 1);
+		u64 table = entry & GENMASK_ULL(47, 6);
+
+		r = access_page(adev, entry & AMDGPU_PTE_SYSTEM, table + index * 8, &entry, 8, false);
+		if (r)
+			return r;
+		walk->level = level;
+		walk->entry = entry;
+		if (!(entry & AMDGPU_PTE_VALID) || level == 0 || (entry & AMDGPU_PDE_PTE)) {
+			/* A huge entry's base need not be aligned to its size: add, do not or. */
+			walk->offset = (entry & AMDGPU_FAKE_ADDRESS) + (va & (BIT_ULL(shift) - 1));
+			return 0;
+		}
+	}
+	return -EFAULT;
+}
+
+static int copy_one_page(struct amdgpu_device *adev, struct amdgpu_vm *vm,
+		     struct amdgpu_fake_copy *copy, void *bounce, size_t size)
+{
+	struct amdgpu_fake_walk walk = { .va = copy->va };
+	u64 need = AMDGPU_PTE_VALID |
+		   (copy->write ? AMDGPU_PTE_WRITEABLE : AMDGPU_PTE_READABLE);
+	int r;
+
+	if (copy->write && copy_from_user(bounce, u64_to_user_ptr(copy->buffer), size))
+		return -EINVAL;
+	r = amdgpu_bo_reserve(vm->root.bo, false);
+	if (r)
+		return r;
+	r = walk_locked(adev, vm, &walk);
+	if (!r && (walk.entry & need) != need)
+		r = -EFAULT;
+	if (!r)
+		r = access_page(adev, walk.entry & AMDGPU_PTE_SYSTEM, walk.offset, bounce, size,
+				copy->write);
+	amdgpu_bo_unreserve(vm->root.bo);
+	if (r == -EFAULT)
+		copy->fault_va = copy->va;
+	if (!r && !copy->write && copy_to_user(u64_to_user_ptr(copy->buffer), bounce, size))
+		r = -EINVAL;
+	return r;
+}
+
+static int do_copy(struct amdgpu_device *adev, struct amdgpu_vm *vm, struct amdgpu_fake_copy *copy)
+{
+	void *bounce = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	int r = 0;
+
+	if (!bounce)
+		return -ENOMEM;
+	while (copy->size && !r) {
+		size_t size = min_t(u64, copy->size, PAGE_SIZE - offset_in_page(copy->va));
+
+		if (fatal_signal_pending(current))
+			r = -EINTR;
+		else
+			r = copy_one_page(adev, vm, copy, bounce, size);
+		copy->va += size;
+		copy->buffer += size;
+		copy->size -= size;
+	}
+	kfree(bounce);
+	return r;
+}
+
+static int do_walk(struct amdgpu_device *adev, struct amdgpu_vm *vm, struct amdgpu_fake_walk *walk)
+{
+	int r = amdgpu_bo_reserve(vm->root.bo, false);
+
+	if (r)
+		return r;
+	r = walk_locked(adev, vm, walk);
+	amdgpu_bo_unreserve(vm->root.bo);
+	return r;
+}
+
+static int do_state(struct amdgpu_device *adev, struct amdgpu_vm *vm,
+		    struct amdgpu_fake_state *state)
+{
+	state->evicted = vm->process_info ? atomic_read(&vm->process_info->evicted_bos) : 0;
+	state->queues = atomic_read(&queues);
+	state->loads = atomic64_read(&loads);
+	state->flushes = atomic64_read(&flushes);
+	state->vram_bytes = adev->gmc.real_vram_size;
+	return 0;
+}
+
+static long fake_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	union {
+		__u32 drm_fd;
+		struct amdgpu_fake_walk walk;
+		struct amdgpu_fake_copy copy;
+		struct amdgpu_fake_state state;
+	} u;
+	struct amdgpu_fpriv *fpriv;
+	struct amdgpu_device *adev;
+	struct file *drm;
+	long r;
+
+	if (_IOC_TYPE(cmd) != 'F' || _IOC_SIZE(cmd) > sizeof(u) ||
+	    copy_from_user(&u, (void __user *)arg, _IOC_SIZE(cmd)))
+		return -EINVAL;
+	drm = fget(u.drm_fd);
+	if (!drm)
+		return -EBADF;
+	r = amdgpu_file_to_fpriv(drm, &fpriv);
+	if (r)
+		goto out;
+	adev = drm_to_adev(((struct drm_file *)drm->private_data)->minor->dev);
+	switch (cmd) {
+	case AMDGPU_FAKE_WALK:
+		r = do_walk(adev, &fpriv->vm, &u.walk);
+		break;
+	case AMDGPU_FAKE_COPY:
+		r = do_copy(adev, &fpriv->vm, &u.copy);
+		break;
+	case AMDGPU_FAKE_STATE:
+		r = do_state(adev, &fpriv->vm, &u.state);
+		break;
+	default:
+		r = -ENOTTY;
+	}
+	if (copy_to_user((void __user *)arg, &u, _IOC_SIZE(cmd)))
+		r = -EINVAL;
+out:
+	fput(drm);
+	return r;
+}
+
+static const struct file_operations fake_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = fake_ioctl,
+};
+
+static struct miscdevice fake_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "amdgpu_fake",
+	.fops = &fake_fops,
+};
+
+int amdgpu_fake_dev_add(struct amdgpu_device *adev)
+{
+	int r = 0;
+
+	mutex_lock(&users_lock);
+	if (!users)
+		r = misc_register(&fake_misc);
+	if (!r)
+		users++;
+	mutex_unlock(&users_lock);
+	return r;
+}
+
+void amdgpu_fake_dev_remove(struct amdgpu_device *adev)
+{
+	mutex_lock(&users_lock);
+	if (!--users)
+		misc_deregister(&fake_misc);
+	mutex_unlock(&users_lock);
+}
+
+/* KFD's hands on the queues. The scheduler without HWS calls these directly. */
+
+static void fake_sh_mem_settings(struct amdgpu_device *adev, uint32_t vmid, uint32_t config,
+				 uint32_t ape1_base, uint32_t ape1_limit, uint32_t bases)
+{
+}
+
+static int fake_pasid_vmid(struct amdgpu_device *adev, u32 pasid, unsigned int vmid)
+{
+	return 0;
+}
+
+static int fake_init_interrupts(struct amdgpu_device *adev, uint32_t pipe_id)
+{
+	return 0;
+}
+
+static int load(void)
+{
+	atomic_inc(&queues);
+	atomic64_inc(&loads);
+	return 0;
+}
+
+static int unload(void)
+{
+	atomic_dec(&queues);
+	return 0;
+}
+
+static int fake_hqd_load(struct amdgpu_device *adev, void *mqd, uint32_t pipe_id, uint32_t queue_id,
+			 uint32_t __user *wptr, uint32_t wptr_shift, uint32_t wptr_mask,
+			 struct mm_struct *mm)
+{
+	return load();
+}
+
+static int fake_hqd_sdma_load(struct amdgpu_device *adev, void *mqd, uint32_t __user *wptr,
+			      struct mm_struct *mm)
+{
+	return load();
+}
+
+static bool fake_hqd_is_occupied(struct amdgpu_device *adev, uint64_t queue_address,
+				 uint32_t pipe_id, uint32_t queue_id)
+{
+	return atomic_read(&queues) > 0;
+}
+
+static int fake_hqd_destroy(struct amdgpu_device *adev, void *mqd, enum kfd_preempt_type type,
+			    unsigned int timeout, uint32_t pipe_id, uint32_t queue_id)
+{
+	return unload();
+}
+
+static bool fake_hqd_sdma_is_occupied(struct amdgpu_device *adev, void *mqd)
+{
+	return atomic_read(&queues) > 0;
+}
+
+static int fake_hqd_sdma_destroy(struct amdgpu_device *adev, void *mqd, unsigned int timeout)
+{
+	return unload();
+}
+
+static int fake_wave_control(struct amdgpu_device *adev, uint32_t gfx_index_val, uint32_t sq_cmd)
+{
+	return 0;
+}
+
+static bool fake_vmid_pasid(struct amdgpu_device *adev, uint8_t vmid, uint16_t *pasid)
+{
+	*pasid = 0;
+	return false;
+}
+
+static void fake_page_table_base(struct amdgpu_device *adev, uint32_t vmid, uint64_t base)
+{
+}
+
+static void fake_trap_handler(struct amdgpu_device *adev, uint32_t vmid, uint64_t tba, uint64_t tma)
+{
+}
+
+const struct kfd2kgd_calls *amdgpu_fake_kfd2kgd(void)
+{
+	static const struct kfd2kgd_calls calls = {
+		.program_sh_mem_settings = fake_sh_mem_settings,
+		.set_pasid_vmid_mapping = fake_pasid_vmid,
+		.init_interrupts = fake_init_interrupts,
+		.hqd_load = fake_hqd_load,
+		.hqd_sdma_load = fake_hqd_sdma_load,
+		.hqd_is_occupied = fake_hqd_is_occupied,
+		.hqd_sdma_is_occupied = fake_hqd_sdma_is_occupied,
+		.hqd_destroy = fake_hqd_destroy,
+		.hqd_sdma_destroy = fake_hqd_sdma_destroy,
+		.wave_control_execute = fake_wave_control,
+		.get_atc_vmid_pasid_mapping_info = fake_vmid_pasid,
+		.set_vm_context_page_table_base = fake_page_table_base,
+		.program_trap_handler_settings = fake_trap_handler,
+	};
+
+	return &calls;
+}

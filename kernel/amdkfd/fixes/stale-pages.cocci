@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// The restore worker takes EFAULT (the memory was unmapped) for success, but keeps the old page array, validates
+// the buffer with it and so maps pages that were freed. Without the array the page table entries are cleared.
+@@
+identifier ret, bo;
+expression E, R;
+@@
+ret = amdgpu_ttm_tt_get_user_pages(bo, E, R);
+if (ret) {
+	...
+	if (ret != -EFAULT)
+		return ret;
++	amdgpu_ttm_tt_set_user_pages(bo->tbo.ttm, NULL);
+} else { ... }

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# Parts of run-guest: the kernel image, the test programs, the initramfs, the boot. Sourced; sets image_*.
+
+die() {
+    echo "run-guest: $*" >&2
+    exit 1
+}
+
+# need_commands COMMAND:PACKAGE...
+need_commands() {
+    local pair
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null || die "no ${pair%%:*}: apt-get install ${pair##*:}"
+    done
+}
+
+# The kernel and modules of Debian's linux-image package for the installed headers: from /boot if it is installed,
+# else unpacked below OUT. Nothing is installed.
+fetch_image() {
+    local headers release
+    headers=$(ls -d /usr/src/linux-headers-"$KVER".*-amd64 2>/dev/null | sort -rV | head -1)
+    [ -n "$headers" ] || die "no kernel headers: apt-get install linux-headers-amd64"
+    release=${headers#/usr/src/linux-headers-}
+    if [ -e "/boot/vmlinuz-$release" ] && [ -d "/lib/modules/$release/kernel" ]; then
+        image_kernel=/boot/vmlinuz-$release image_modules=/lib/modules/$release/kernel
+    else
+        image_kernel=$OUT/image-$release/boot/vmlinuz-$release
+        image_modules=$OUT/image-$release/lib/modules/$release/kernel
+        [ -d /usr/lib/modules/"$release"/kernel ] && [ -e "$image_kernel" ] || true
+        if [ ! -e "$image_kernel" ]; then
+            (cd "$OUT" && apt-get download -q "linux-image-$release" >/dev/null 2>&1) ||
+                die "cannot download linux-image-$release"
+            dpkg-deb -x "$OUT"/linux-image-"$release"_*.deb "$OUT/image-$release"
+        fi
+    fi
+    image_amdgpu=$(find "$image_modules/drivers/gpu/drm/amd" -name 'amdgpu.ko*' | head -1)
+}
+
+# build_tests DIR: the guest's programs, static, from tests/kernel.
+build_tests() {
+    local dir=$1 source flags
+    flags="-O2 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror -std=gnu11 -D_GNU_SOURCE -static"
+    mkdir -p "$dir/include/drm"
+    # <linux/kfd_ioctl.h> wants <drm/drm.h>, which Debian has elsewhere; the guest's programs need nothing of it.
+    echo '#include <linux/types.h>' >"$dir/include/drm/drm.h"
+    flags="$flags -I$dir/include -I$top/kernel/uapi -I$here/fake"
+    source=$top/tests/kernel
+    # shellcheck disable=SC2086
+    gcc $flags -o "$dir/kfd_errno" "$source"/kfd_errno.c "$source"/kfd_errno_gpu.c "$source"/kfd.c
+    # shellcheck disable=SC2086
+    gcc $flags -o "$dir/kfd_gpu" "$source"/kfd_gpu*.c "$source"/fake.c "$source"/kfd.c
+    # shellcheck disable=SC2086
+    gcc $flags -o "$dir/kfd_bench" "$source"/kfd_bench.c "$source"/fake.c "$source"/kfd.c
+}
+
+# Decompressed and stripped copy of a module.
+copy_module() {
+    case $1 in
+    *.xz) xz -dc "$1" >"$2" ;;
+    *) cp "$1" "$2" ;;
+    esac
+    strip --strip-debug "$2"
+}
+
+# module_order FILE DIR: copy the module and what it depends on into DIR; print the names in load order.
+module_order() {
+    local file=$1 dir=$2 name dependency
+    name=$(modinfo -F name "$file")
+    [ -e "$dir/$name.ko" ] && return
+    for dependency in $(modinfo -F depends "$file" | tr ',' ' '); do
+        dependency=$(find "$image_modules" -name "${dependency//_/[-_]}.ko*" | head -1)
+        [ -n "$dependency" ] && module_order "$dependency" "$dir"
+    done
+    copy_module "$file" "$dir/$name.ko"
+    echo "$name.ko"
+}
+
+# make_initramfs DIR AMDGPU TESTS
+make_initramfs() {
+    local dir=$1 amdgpu=$2 tests=$3
+    rm -rf "$dir"
+    mkdir -p "$dir"/{bin,dev,proc,sys,tmp,modules,tests,lib/firmware/amdgpu}
+    cp "$(command -v busybox)" "$dir/bin/busybox"
+    module_order "$amdgpu" "$dir/modules" >"$dir/modules/order"
+    cp "$here/guest/init" "$dir/init"
+    cp "$OUT"/tests/kfd_* "$dir/tests/"
+    cp "$top"/tests/kernel/expected/* "$dir/tests/"
+    echo "$tests" >"$dir/tests/list"
+    (cd "$dir" && find . | cpio -o -H newc --quiet | gzip -1) >"$dir.cpio.gz"
+}
+
+# boot NAME AMDGPU TESTS: run and judge one guest.
+boot() {
+    local name=$1 log=$OUT/guest-$1.log start=$SECONDS
+    make_initramfs "$OUT/initramfs-$name" "$2" "$3"
+    timeout "$TIMEOUT" qemu-system-x86_64 -machine q35 -accel tcg -cpu max -smp 1 -m 640 \
+        -icount shift=1,sleep=off -nographic -no-reboot -nodefaults -serial stdio -monitor none \
+        -object memory-backend-ram,id=vram0,size=64M,share=on -device ivshmem-plain,memdev=vram0 \
+        -kernel "$image_kernel" -initrd "$OUT/initramfs-$name.cpio.gz" \
+        -append "console=ttyS0 quiet panic=-1 oops=panic tsc=reliable" </dev/null 2>&1 |
+        tr -d '\r' >"$log" || true
+    [ -n "${VERBOSE:-}" ] && cat "$log"
+    grep -a '^| ' "$log" || true
+    if ! grep -aq '^@@ guest done, 0 failed' "$log"; then
+        grep -aE '^(FAIL|@@|not ok)|BUG:|Oops|Kernel panic|WARNING:|Call Trace' "$log" | head -40 || true
+        die "guest $name failed after $((SECONDS - start)) s: $log"
+    fi
+    if grep -aqE 'BUG:|Oops|WARNING: CPU|INFO: task .* blocked' "$log"; then
+        grep -aE 'BUG:|Oops|WARNING: CPU|INFO: task' "$log" | head
+        die "guest $name: the kernel complained: $log"
+    fi
+    echo "guest $name: $(grep -ac '^@@ ok' "$log") test programs passed, $((SECONDS - start)) s"
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+/*
+ * kfd_gpu stock|patched: the memory path of the real amdkfd on the fake GPU, judged by page table
+ * entries. Owns the set-up and the checks; the cases are in kfd_gpu_*.c.
+ */
+#include "kfd_gpu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+void check(struct test *t, bool ok, const char *file, int line, const char *text)
+{
+    if (ok)
+        return;
+    t->failures++;
+    printf("FAIL %s:%d: %s\n", strrchr(file, '/') ? strrchr(file, '/') + 1 : file, line, text);
+}
+
+void *pages_new(struct test *t, uint64_t bytes)
+{
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(t, p != MAP_FAILED);
+    if (p == MAP_FAILED)
+        return NULL;
+    for (uint64_t i = 0; i < bytes; i += KFD_PAGE)
+        p[i] = (char)(i / KFD_PAGE);
+    return p;
+}
+
+uint64_t window_bytes(const struct window *w)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < w->count; i++)
+        bytes += w->ranges[i].size;
+    return bytes;
+}
+
+void window_make(struct test *t, struct window *w, bool batch)
+{
+    uint64_t va = WINDOW;
+    int r;
+
+    w->handle_count = 0;
+    if (batch) {
+        r = kfd_alloc_batch(t->fd, t->gpu.gpu_id, va, w->ranges, w->count, &w->handles[0]);
+        CHECK(t, r == 0);
+        w->handle_count = r == 0;
+    } else {
+        for (uint32_t i = 0; i < w->count; i++) {
+            r = kfd_alloc_userptr(t->fd, t->gpu.gpu_id, va, (void *)(uintptr_t)w->ranges[i].start,
+                                  w->ranges[i].size, &w->handles[i]);
+            CHECK(t, r == 0);
+            if (r)
+                break;
+            w->handle_count++;
+            va += w->ranges[i].size;
+        }
+    }
+    for (uint32_t i = 0; i < w->handle_count; i++)
+        CHECK(t, kfd_map(t->fd, w->handles[i], &t->gpu.gpu_id, 1) == 0);
+    CHECK(t, fake_wait_restored(t->fake, t->drm) >= 0);
+}
+
+void window_drop(struct test *t, struct window *w)
+{
+    for (uint32_t i = 0; i < w->handle_count; i++) {
+        CHECK(t, kfd_unmap(t->fd, w->handles[i], &t->gpu.gpu_id, 1) == 0);
+        CHECK(t, kfd_free(t->fd, w->handles[i]) == 0);
+    }
+    w->handle_count = 0;
+    window_check(t, w, false);
+}
+
+static bool is_mapped(struct test *t, uint64_t va)
+{
+    struct amdgpu_fake_walk walk;
+
+    return fake_walk(t->fake, t->drm, va, &walk) == 0 && (walk.entry & AMDGPU_FAKE_VALID);
+}
+
+/* One page: right physical address, system memory, read and write. */
+static bool translates_to(struct test *t, uint64_t va, const void *page)
+{
+    const uint64_t need =
+        AMDGPU_FAKE_VALID | AMDGPU_FAKE_SYSTEM | AMDGPU_FAKE_READABLE | AMDGPU_FAKE_WRITEABLE;
+    uint64_t physical = pagemap_physical(page);
+    struct amdgpu_fake_walk walk;
+
+    return fake_walk(t->fake, t->drm, va, &walk) == 0 && (walk.entry & need) == need && physical &&
+           walk.offset == physical;
+}
+
+void window_check(struct test *t, const struct window *w, bool mapped)
+{
+    uint64_t va = WINDOW, wrong = 0, first = 0;
+
+    for (uint32_t i = 0; i < w->count; i++) {
+        for (uint64_t at = 0; at < w->ranges[i].size; at += KFD_PAGE, va += KFD_PAGE) {
+            bool ok = mapped ? translates_to(t, va, (char *)(uintptr_t)w->ranges[i].start + at)
+                             : !is_mapped(t, va);
+
+            if (!ok && !wrong++)
+                first = va;
+        }
+    }
+    if (wrong)
+        printf("FAIL %lu of %lu pages %s, the first at %#lx\n", (unsigned long)wrong,
+               (unsigned long)(window_bytes(w) / KFD_PAGE),
+               mapped ? "do not match pagemap" : "are still mapped", (unsigned long)first);
+    CHECK(t, wrong == 0);
+    CHECK(t, !is_mapped(t, WINDOW - KFD_PAGE));
+    CHECK(t, !is_mapped(t, va));
+}
+
+void window_check_data(struct test *t, const struct window *w, unsigned int seed)
+{
+    uint64_t bytes = window_bytes(w), at = 0, wrong = 0;
+    unsigned char *buffer = malloc(bytes);
+
+    CHECK(t, buffer != NULL);
+    if (!buffer)
+        return;
+    for (uint32_t i = 0; i < w->count; at += w->ranges[i++].size)
+        for (uint64_t k = 0; k < w->ranges[i].size; k += 64)
+            ((unsigned char *)(uintptr_t)w->ranges[i].start)[k] =
+                (unsigned char)(seed + (at + k) / 64);
+    CHECK(t, fake_read(t->fake, t->drm, WINDOW, buffer, bytes, NULL) == 0);
+    for (uint64_t k = 0; k < bytes; k += 64)
+        wrong += buffer[k] != (unsigned char)(seed + k / 64);
+    CHECK(t, wrong == 0);
+
+    for (uint64_t k = 0; k < bytes; k++)
+        buffer[k] = (unsigned char)(seed + k * 7);
+    CHECK(t, fake_write(t->fake, t->drm, WINDOW, buffer, bytes, NULL) == 0);
+    at = 0;
+    for (uint32_t i = 0; i < w->count; at += w->ranges[i++].size)
+        wrong += memcmp((void *)(uintptr_t)w->ranges[i].start, buffer + at, w->ranges[i].size) != 0;
+    CHECK(t, wrong == 0);
+    free(buffer);
+}
+
+static void run_cases(struct test *t, const struct test_case *cases, int *failed)
+{
+    for (const struct test_case *c = cases; c->name; c++) {
+        if (c->needs_batch && !t->batch)
+            continue;
+        t->failures = 0;
+        c->run(t);
+        printf("%s gpu/%s\n", t->failures ? "not ok" : "ok", c->name);
+        fflush(stdout);
+        *failed += t->failures != 0;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct test t = {.fd = open("/dev/kfd", O_RDWR | O_CLOEXEC), .fake = fake_open()};
+    int failed = 0;
+
+    if (argc != 2 || (strcmp(argv[1], "stock") && strcmp(argv[1], "patched"))) {
+        fprintf(stderr, "usage: kfd_gpu stock|patched\n");
+        return 2;
+    }
+    t.batch = strcmp(argv[1], "patched") == 0;
+    if (t.fd == -1 || t.fake == -1 || !kfd_find_gpus(&t.gpu, 1)) {
+        fprintf(stderr, "no GPU: kfd %d, fake %d\n", t.fd, t.fake);
+        return 1;
+    }
+    t.drm = kfd_acquire_vm(t.fd, &t.gpu);
+    if (t.drm < 0) {
+        fprintf(stderr, "acquire: %s\n", kfd_errno_name(t.drm));
+        return 1;
+    }
+    run_cases(&t, map_cases, &failed);
+    run_cases(&t, change_cases, &failed);
+    run_cases(&t, life_cases, &failed);
+    return failed != 0;
+}

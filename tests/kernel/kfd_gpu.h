@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's GPU tests: what one case gets, and how it says what it found. A case is a function
+ * that makes its own memory layout, checks, and leaves the process as it found it.
+ */
+#ifndef TESTS_KERNEL_KFD_GPU_H
+#define TESTS_KERNEL_KFD_GPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fake.h"
+#include "kfd.h"
+
+#define WINDOW 0x7000000000ull /* GPU VA of every case's buffer */
+#define MAX_RANGES 64
+
+struct test {
+    int fd;   /* /dev/kfd */
+    int drm;  /* render node, VM acquired */
+    int fake; /* /dev/amdgpu_fake */
+    struct kfd_gpu gpu;
+    bool batch; /* the driver has the batch ioctl */
+    int failures;
+};
+
+/* A list of ranges and the buffer over it. */
+struct window {
+    struct kfd_ioctl_userptr_range ranges[MAX_RANGES];
+    uint32_t count;
+    uint64_t handles[MAX_RANGES]; /* one for each range, or only the first */
+    uint32_t handle_count;
+};
+
+/* Record a failed expectation; the case goes on. */
+void check(struct test *t, bool ok, const char *file, int line, const char *text);
+#define CHECK(t, condition) check(t, condition, __FILE__, __LINE__, #condition)
+
+/* ALLOC and MAP: one batch, or one buffer for each range. A failure is recorded. */
+void window_make(struct test *t, struct window *w, bool batch);
+void window_drop(struct test *t, struct window *w);
+uint64_t window_bytes(const struct window *w);
+
+/*
+ * Every page of the window translates to the page that pagemap shows, readable and writeable, and
+ * nothing next to the window is mapped. With mapped false: no page of the window is mapped.
+ */
+void window_check(struct test *t, const struct window *w, bool mapped);
+/* Data written by the CPU is read by DMA, and the other way round, through the whole window. */
+void window_check_data(struct test *t, const struct window *w, unsigned int seed);
+
+/* Anonymous memory, touched. NULL is recorded as a failure. */
+void *pages_new(struct test *t, uint64_t bytes);
+
+typedef void case_fn(struct test *t);
+struct test_case {
+    const char *name;
+    case_fn *run;
+    bool needs_batch;
+};
+
+extern const struct test_case map_cases[], change_cases[], life_cases[];
+
+#endif

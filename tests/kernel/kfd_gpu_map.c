@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Cases: what is mapped after ALLOC and MAP, for every kind of memory and shape of list. Nothing
+ * changes while it is mapped (kfd_gpu_change.c).
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kfd_gpu.h"
+
+/* count ranges of pages pages each, a page between them, in an order that is neither up nor down.
+ */
+static void scatter(struct test *t, struct window *w, uint32_t count, uint64_t pages)
+{
+    char *base = pages_new(t, count * (pages + 1) * KFD_PAGE);
+
+    w->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = (i * 29 + 7) % count; /* 29 is prime to every count used here */
+
+        w->ranges[i].start = (uintptr_t)base + slot * (pages + 1) * KFD_PAGE;
+        w->ranges[i].size = pages * KFD_PAGE;
+    }
+}
+
+static void gather(const struct window *w)
+{
+    uint64_t low = UINT64_MAX, high = 0;
+
+    for (uint32_t i = 0; i < w->count; i++) {
+        low = w->ranges[i].start < low ? w->ranges[i].start : low;
+        high = w->ranges[i].start + w->ranges[i].size > high
+                   ? w->ranges[i].start + w->ranges[i].size
+                   : high;
+    }
+    munmap((void *)(uintptr_t)low, high - low);
+}
+
+static void scattered(struct test *t, uint32_t count, uint64_t pages, bool batch)
+{
+    struct window w;
+
+    scatter(t, &w, count, pages);
+    window_make(t, &w, batch);
+    window_check(t, &w, true);
+    window_check_data(t, &w, count);
+    window_drop(t, &w);
+    gather(&w);
+}
+
+static void per_range(struct test *t)
+{
+    scattered(t, 32, 4, false);
+}
+
+static void batch_pages(struct test *t)
+{
+    scattered(t, 64, 1, true);
+}
+
+static void batch_ranges(struct test *t)
+{
+    scattered(t, 64, 16, true);
+}
+
+/* A range longer than one piece of the walk, and a short one. */
+static void batch_long(struct test *t)
+{
+    struct window w = {.count = 2};
+    char *a = pages_new(t, 1300 * KFD_PAGE), *b = pages_new(t, KFD_PAGE);
+
+    w.ranges[0] = (struct kfd_ioctl_userptr_range){(uintptr_t)b, KFD_PAGE};
+    w.ranges[1] = (struct kfd_ioctl_userptr_range){(uintptr_t)a, 1300 * KFD_PAGE};
+    window_make(t, &w, true);
+    window_check(t, &w, true);
+    window_check_data(t, &w, 3);
+    window_drop(t, &w);
+    munmap(a, 1300 * KFD_PAGE);
+    munmap(b, KFD_PAGE);
+}
+
+static void batch_single(struct test *t)
+{
+    scattered(t, 1, 3, true);
+}
+
+/* Memory that was never touched: the driver has to fault it in. */
+static void batch_untouched(struct test *t)
+{
+    char *p = mmap(NULL, 64 * KFD_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct window w = {.count = 2};
+
+    w.ranges[0] = (struct kfd_ioctl_userptr_range){(uintptr_t)p + 32 * KFD_PAGE, 16 * KFD_PAGE};
+    w.ranges[1] = (struct kfd_ioctl_userptr_range){(uintptr_t)p, 16 * KFD_PAGE};
+    window_make(t, &w, true);
+    window_check(t, &w, true);
+    window_check_data(t, &w, 9);
+    window_drop(t, &w);
+    munmap(p, 64 * KFD_PAGE);
+}
+
+/* The zero page must not be what gets mapped: it was only read by the CPU so far. */
+static void batch_zero_page(struct test *t)
+{
+    char *p = mmap(NULL, 8 * KFD_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct window w = {.count = 1};
+    volatile char sum = 0;
+
+    for (int i = 0; i < 8; i++)
+        sum = (char)(sum + p[i * KFD_PAGE]);
+    w.ranges[0] = (struct kfd_ioctl_userptr_range){(uintptr_t)p, 8 * KFD_PAGE};
+    window_make(t, &w, true);
+    window_check(t, &w, true);
+    window_check_data(t, &w, 5);
+    window_drop(t, &w);
+    munmap(p, 8 * KFD_PAGE);
+}
+
+/* Shared anonymous memory, a memfd, and anonymous memory in one list. */
+static void batch_kinds(struct test *t)
+{
+    int file = memfd_create("kfd_gpu", MFD_CLOEXEC);
+    struct window w = {.count = 3};
+    char *anonymous = pages_new(t, 8 * KFD_PAGE), *shared, *mapped;
+
+    CHECK(t, file != -1 && ftruncate(file, 8 * KFD_PAGE) == 0);
+    shared = mmap(NULL, 8 * KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    mapped = mmap(NULL, 8 * KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    CHECK(t, shared != MAP_FAILED && mapped != MAP_FAILED);
+    w.ranges[0] = (struct kfd_ioctl_userptr_range){(uintptr_t)shared, 8 * KFD_PAGE};
+    w.ranges[1] = (struct kfd_ioctl_userptr_range){(uintptr_t)anonymous, 4 * KFD_PAGE};
+    w.ranges[2] = (struct kfd_ioctl_userptr_range){(uintptr_t)mapped + 2 * KFD_PAGE, 4 * KFD_PAGE};
+    window_make(t, &w, true);
+    window_check(t, &w, true);
+    window_check_data(t, &w, 11);
+    window_drop(t, &w);
+    munmap(anonymous, 8 * KFD_PAGE);
+    munmap(shared, 8 * KFD_PAGE);
+    munmap(mapped, 8 * KFD_PAGE);
+    close(file);
+}
+
+/* One range over two mappings of different kinds that touch. */
+static void batch_two_mappings(struct test *t)
+{
+    char *p = mmap(NULL, 8 * KFD_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct window w = {.count = 1};
+
+    CHECK(t, mmap(p + 4 * KFD_PAGE, 4 * KFD_PAGE, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+    w.ranges[0] = (struct kfd_ioctl_userptr_range){(uintptr_t)p, 8 * KFD_PAGE};
+    window_make(t, &w, true);
+    window_check(t, &w, true);
+    window_check_data(t, &w, 13);
+    window_drop(t, &w);
+    munmap(p, 8 * KFD_PAGE);
+}
+
+/* Transparent huge pages, whole and in part. */
+static void batch_huge(struct test *t)
+{
+    const uint64_t huge = 2ul << 20;
+    char *p = mmap(NULL, 3 * huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *aligned = (char *)(((uintptr_t)p + huge - 1) / huge * huge);
+    struct window w = {.count = 2};
+
+    CHECK(t, madvise(p, 3 * huge, MADV_HUGEPAGE) == 0);
+    memset(aligned, 1, 2 * huge);
+    w.ranges[0] =
+        (struct kfd_ioctl_userptr_range){(uintptr_t)aligned + huge + 5 * KFD_PAGE, 64 * KFD_PAGE};
+    w.ranges[1] = (struct kfd_ioctl_userptr_range){(uintptr_t)aligned, huge};
+    window_make(t, &w, true);
+    window_check(t, &w, true);
+    window_check_data(t, &w, 17);
+    window_drop(t, &w);
+    munmap(p, 3 * huge);
+}
+
+/* The same pages at two places of the window, and ranges that overlap in part. */
+static void batch_aliased(struct test *t)
+{
+    char *p = pages_new(t, 8 * KFD_PAGE);
+    struct window w = {.count = 3};
+    char byte = 0;
+
+    w.ranges[0] = (struct kfd_ioctl_userptr_range){(uintptr_t)p, 4 * KFD_PAGE};
+    w.ranges[1] = (struct kfd_ioctl_userptr_range){(uintptr_t)p, 4 * KFD_PAGE};
+    w.ranges[2] = (struct kfd_ioctl_userptr_range){(uintptr_t)p + 2 * KFD_PAGE, 6 * KFD_PAGE};
+    window_make(t, &w, true);
+    window_check(t, &w, true);
+    CHECK(t, fake_write(t->fake, t->drm, WINDOW + 2 * KFD_PAGE, "x", 1, NULL) == 0);
+    CHECK(t, fake_read(t->fake, t->drm, WINDOW + 8 * KFD_PAGE, &byte, 1, NULL) == 0 && byte == 'x');
+    window_drop(t, &w);
+    munmap(p, 8 * KFD_PAGE);
+}
+
+const struct test_case map_cases[] = {
+    {"map/per-range", per_range, false},
+    {"map/batch-pages", batch_pages, true},
+    {"map/batch-ranges", batch_ranges, true},
+    {"map/batch-long", batch_long, true},
+    {"map/batch-single", batch_single, true},
+    {"map/batch-untouched", batch_untouched, true},
+    {"map/batch-zero-page", batch_zero_page, true},
+    {"map/batch-kinds", batch_kinds, true},
+    {"map/batch-two-mappings", batch_two_mappings, true},
+    {"map/batch-huge", batch_huge, true},
+    {"map/batch-aliased", batch_aliased, true},
+    {NULL, NULL, false},
+};
