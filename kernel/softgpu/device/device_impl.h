@@ -30,8 +30,7 @@ struct sg_device {
     struct sg_device_config config; /* threads is the real number */
     struct sg_exec *exec;
     struct sg_device_counters counters;
-    struct sg_cp *cp; /* set by cp/ at the first queue, NULL before */
-    uint64_t clock_base_ns;
+    struct sg_cp *cp;            /* set by cp/ at the first queue, NULL before */
     struct sg_device_lock *lock; /* device.c's own: pause depth and the attached queue side */
 };
 
@@ -43,7 +42,6 @@ struct sg_exec *sg_exec_create(struct sg_device *dev); /* starts no thread yet; 
 void sg_exec_destroy(struct sg_exec *exec);            /* no dispatch is in flight */
 void sg_exec_pause(struct sg_exec *exec);              /* does not nest */
 void sg_exec_resume(struct sg_exec *exec);
-void sg_exec_after_fork_in_child(struct sg_exec *exec);
 void sg_exec_stats(struct sg_exec *exec, struct sg_device_stats *add_to);
 
 #endif

@@ -44,7 +44,35 @@ struct sg_wave {
     uint64_t exec_expanded;            /* the EXEC value that exec_lanes stands for */
     _Alignas(64) uint32_t exec_lanes[SG_LANES];
     struct sg_tlb *tlb;                /* of the host thread that runs the wave now */
+    /* The executor's own: */
+    const struct sg_inst *current;     /* the instruction that runs now */
+    uint8_t run_state;                 /* exec.c */
+    bool stored;                       /* wrote memory since the last fence: sg_wave_acquire() */
+    uint32_t sync_ops;                 /* atomics, coherent loads, clock reads: how a spinning wave is told */
+    uint32_t scratch_slot;
+    uint64_t scratch_base;             /* of this wave's private memory, for the private aperture */
+    uint32_t message_count;
+    uint32_t message[4];               /* event ids that s_sendmsg raised, not delivered yet */
 };
+
+/*
+ * s_sendmsg(MSG_INTERRUPT): raise the event id. The driver is told when the wave's turn ends; return what
+ * this returns, so that it ends soon.
+ */
+enum sg_next sg_wave_interrupt(struct sg_wave *w, uint32_t event_id);
+
+/*
+ * Later reads of this wave see what others wrote before; its own earlier writes are visible to all. x86 keeps
+ * every order but write before read: one fence, and only after a write.
+ */
+static inline void sg_wave_acquire(struct sg_wave *w)
+{
+    w->sync_ops++;
+    if (w->stored) {
+        w->stored = false;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+}
 
 static inline uint64_t sg_s64(const struct sg_wave *w, unsigned reg)
 {
@@ -104,13 +132,17 @@ struct sg_dispatch {
     void *owner;                       /* cp's own */
     /* exec's own: */
     void *exec_state;
+    uint64_t serial;                   /* counts dispatches of the process */
 };
 
 struct sg_exec; /* the threads that run waves; one per device, made by sg_device_create */
 
 /* Copies nothing: the dispatch stays valid until done(). Never blocks for execution. */
 int sg_exec_submit(struct sg_exec *exec, struct sg_dispatch *dispatch);
-/* Stop the waves of all dispatches of one queue at an instruction boundary and drop them; done(CANCELLED). */
+/*
+ * Stop the waves of all dispatches of one queue at an instruction boundary and drop them; done(CANCELLED). Does not
+ * wait: each dispatch's done() comes soon, perhaps from the calling thread before this returns.
+ */
 void sg_exec_cancel(struct sg_exec *exec, uint32_t queue_id);
 
 /* ---- reading and writing GPU memory outside of waves: packet processors ------------------------- */

@@ -1,0 +1,932 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The executor: host threads that run the waves of all dispatches of a device. Each thread (worker)
+ * holds some resident workgroups, as a share of the CUs would, and runs their waves in turns; it
+ * takes another workgroup when one ends, or when all that it holds only wait for something. Does
+ * not know packets or queues.
+ *
+ * Lock: sg_exec.lock, for the list of dispatches and the workers' sleeping. Callbacks (done,
+ * events) are made with no lock, outside of sg_vm_enter(), and outside of what sg_exec_pause()
+ * waits for.
+ */
+#include "exec_impl.h"
+
+#include "guard.h"
+#include "tlb.h"
+#include "vm_impl.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    QUANTUM = 2048, /* instructions in one go */
+    TURN_INSTRUCTIONS =
+        16384, /* of one workgroup, before pause requests and unmaps are looked at again */
+    SPIN_SHARE =
+        64, /* one synchronising access in so many instructions: the wave may be spinning */
+    WORKGROUPS_IN_A_ROW =
+        64,               /* of one dispatch, before others of the same priority have their turn */
+    PATIENCE_ROUNDS = 64, /* without an end of a workgroup, before another one is taken */
+};
+
+struct worker {
+    struct sg_exec *exec;
+    pthread_t thread;
+    struct sg_tlb tlb;
+    struct sg_resident **resident; /* in turn order */
+    uint32_t resident_count, resident_capacity;
+    struct sg_resident *spare;
+    struct sg_dispatch_state *current; /* where the next workgroup comes from; may have ended */
+    uint32_t version;                  /* of the list when current was chosen */
+    uint32_t taken_in_a_row;
+    uint32_t round, stalled_rounds, appetite;
+    struct sg_dispatch_state *pending; /* a workgroup of it is taken but not started: no scratch */
+    uint64_t pending_index;
+    struct sg_wave *wave; /* runs now: for the guard */
+    struct sg_guard guard;
+    /* Statistics: written by the worker only, read by anyone. */
+    _Atomic uint64_t workgroups, waves, instructions, vector_instructions, tlb_hits, tlb_misses,
+        window_read, window_written;
+};
+
+struct sg_exec {
+    struct sg_device *dev;
+    const struct sg_isa *isa;
+    pthread_mutex_t lock;
+    pthread_cond_t work, resumed, quiet;
+    struct sg_dispatch_state *active; /* by priority, then by age */
+    struct sg_dispatch_state *idle;   /* to be reused */
+    _Atomic uint32_t version;         /* of the list of active dispatches */
+    _Atomic uint32_t attention; /* workers stop at the next boundary and look: pause or quit */
+    uint32_t busy;              /* workers that are neither asleep, nor paused, nor in a callback */
+    uint32_t sleeping;
+    bool paused, quit;
+    uint32_t thread_count, started;
+    struct worker *workers;
+    struct sg_scratch_pool *pools;
+    _Atomic uint64_t faults;
+};
+
+/* The slots of one scratch memory: one per wave that uses it at a time. Under the executor's lock.
+ */
+struct sg_scratch_pool {
+    uint64_t va, slot_bytes;
+    uint32_t slots, users, waves;
+    uint64_t *taken; /* bitmap */
+    struct sg_scratch_pool *next;
+};
+
+static void add(_Atomic uint64_t *counter, uint64_t value)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + value,
+                          memory_order_relaxed);
+}
+
+/* ---- scratch ------------------------------------------------------------------------------------
+ */
+
+static struct sg_scratch_pool *pool_get(struct sg_exec *exec, const struct sg_dispatch *d)
+{
+    struct sg_scratch_pool *pool = exec->pools;
+    while (pool && !(pool->users && pool->va == d->scratch_va))
+        pool = pool->next;
+    if (pool) {
+        pool->users++;
+        return pool;
+    }
+    for (pool = exec->pools; pool && pool->users; pool = pool->next)
+        ;
+    if (!pool) {
+        pool = calloc(1, sizeof(*pool));
+        if (!pool)
+            return NULL;
+        pool->next = exec->pools;
+        exec->pools = pool;
+    }
+    free(pool->taken);
+    pool->taken = calloc(d->scratch_waves / 64 + 1, sizeof(*pool->taken));
+    if (!pool->taken)
+        return NULL;
+    pool->va = d->scratch_va;
+    pool->slot_bytes = d->scratch_bytes_per_wave;
+    pool->slots = d->scratch_waves;
+    pool->waves = 0;
+    pool->users = 1;
+    return pool;
+}
+
+/* Slots for a workgroup's waves: all or none. Waves of a dispatch with another slot size must be
+ * gone. */
+static bool pool_take(struct sg_scratch_pool *pool, const struct sg_dispatch *d,
+                      struct sg_wave *waves, uint32_t count)
+{
+    if (pool->slot_bytes != d->scratch_bytes_per_wave || pool->slots != d->scratch_waves) {
+        if (pool->waves)
+            return false;
+        uint64_t *taken = calloc(d->scratch_waves / 64 + 1, sizeof(*taken));
+        if (!taken)
+            return false;
+        free(pool->taken);
+        pool->taken = taken;
+        pool->slot_bytes = d->scratch_bytes_per_wave;
+        pool->slots = d->scratch_waves;
+    }
+    if (pool->slots - pool->waves < count)
+        return false;
+    for (uint32_t word = 0, i = 0; i < count; word++) {
+        while (i < count && ~pool->taken[word]) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(~pool->taken[word]);
+            pool->taken[word] |= UINT64_C(1) << bit;
+            waves[i++].scratch_slot = word * 64 + bit;
+        }
+    }
+    pool->waves += count;
+    return true;
+}
+
+static void pool_give_back(struct sg_scratch_pool *pool, const struct sg_wave *waves,
+                           uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        pool->taken[waves[i].scratch_slot / 64] &= ~(UINT64_C(1) << waves[i].scratch_slot % 64);
+    pool->waves -= count;
+}
+
+/* ---- the end of a dispatch ----------------------------------------------------------------------
+ */
+
+/* Before and after calling out: sg_exec_pause() does not wait for a worker that is in a callback.
+ */
+static void call_begin(struct sg_exec *exec, struct worker *worker)
+{
+    if (!worker)
+        return;
+    pthread_mutex_lock(&exec->lock);
+    if (--exec->busy == 0)
+        pthread_cond_broadcast(&exec->quiet);
+    pthread_mutex_unlock(&exec->lock);
+}
+
+static void call_end(struct sg_exec *exec, struct worker *worker)
+{
+    if (!worker)
+        return;
+    pthread_mutex_lock(&exec->lock);
+    while (exec->paused)
+        pthread_cond_wait(&exec->resumed, &exec->lock);
+    exec->busy++;
+    pthread_mutex_unlock(&exec->lock);
+}
+
+/* The last workgroup is gone. worker: the calling one, NULL for other threads. */
+static void complete(struct sg_exec *exec, struct worker *worker, struct sg_dispatch_state *state)
+{
+    struct sg_dispatch *dispatch = state->dispatch;
+    uint32_t stop = atomic_load(&state->stop);
+    struct sg_memory_fault fault = state->fault;
+    struct sg_dispatch_state **link = &exec->active;
+    pthread_mutex_lock(&exec->lock);
+    while (*link != state)
+        link = &(*link)->next;
+    *link = state->next;
+    if (state->scratch)
+        state->scratch->users--;
+    state->next = exec->idle;
+    exec->idle = state;
+    if (!exec->active)
+        sg_code_collect(state->code);
+    pthread_mutex_unlock(&exec->lock);
+    call_begin(exec, worker);
+    dispatch->done(dispatch, stop ? (enum sg_dispatch_result)(stop - 1) : SG_DISPATCH_DONE, &fault);
+    call_end(exec, worker);
+}
+
+static void finish(struct sg_exec *exec, struct worker *worker, struct sg_dispatch_state *state,
+                   uint64_t groups)
+{
+    uint64_t total = state->total; /* the state is not ours any more after the addition */
+    if (atomic_fetch_add(&state->finished, groups) + groups == total)
+        complete(exec, worker, state);
+}
+
+/* Hand out no more workgroups, let the resident ones be dropped. The first reason counts. */
+static void stop_dispatch(struct sg_exec *exec, struct worker *worker,
+                          struct sg_dispatch_state *state, enum sg_dispatch_result result,
+                          const struct sg_memory_fault *fault)
+{
+    uint32_t expected = 0;
+    /* The fault is only read after the last workgroup has finished, and the caller holds one or the
+     * list. */
+    if (!atomic_compare_exchange_strong(&state->stop, &expected, 1 + (uint32_t)result))
+        return;
+    if (fault)
+        state->fault = *fault;
+    int64_t left = atomic_exchange(&state->remaining, 0);
+    if (left > 0)
+        finish(exec, worker, state, (uint64_t)left);
+}
+
+/* ---- taking workgroups --------------------------------------------------------------------------
+ */
+
+static bool has_work(const struct sg_dispatch_state *state)
+{
+    return atomic_load_explicit(&state->remaining, memory_order_relaxed) > 0;
+}
+
+static uint32_t resident_of(const struct worker *worker, const struct sg_dispatch_state *state)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < worker->resident_count; i++)
+        count += worker->resident[i]->state == state;
+    return count;
+}
+
+/* Lock held. The first dispatch of the highest priority that has workgroups left; after `current`,
+ * by turns. */
+static struct sg_dispatch_state *choose(const struct sg_exec *exec,
+                                        const struct sg_dispatch_state *current)
+{
+    struct sg_dispatch_state *first = NULL;
+    bool behind = false;
+    for (struct sg_dispatch_state *state = exec->active; state; state = state->next) {
+        if (first && state->dispatch->priority != first->dispatch->priority)
+            break;
+        if (has_work(state)) {
+            if (behind)
+                return state;
+            if (!first)
+                first = state;
+        }
+        behind |= state == current;
+    }
+    return first;
+}
+
+/* Lock held. While resident workgroups only wait: the dispatch of which this worker holds the
+ * fewest. */
+static struct sg_dispatch_state *choose_scarcest(const struct worker *worker)
+{
+    struct sg_dispatch_state *best = NULL;
+    uint32_t fewest = UINT32_MAX;
+    for (struct sg_dispatch_state *state = worker->exec->active; state; state = state->next) {
+        uint32_t count = has_work(state) ? resident_of(worker, state) : UINT32_MAX;
+        if (count < fewest && count < state->resident_max) {
+            fewest = count;
+            best = state;
+        }
+    }
+    return best;
+}
+
+static struct sg_resident *resident_get(struct worker *worker,
+                                        const struct sg_dispatch_state *state)
+{
+    if (worker->resident_count == worker->resident_capacity) {
+        uint32_t capacity = worker->resident_capacity ? worker->resident_capacity * 2 : 16;
+        struct sg_resident **grown =
+            realloc(worker->resident, capacity * sizeof(struct sg_resident *));
+        if (!grown)
+            return NULL;
+        worker->resident = grown;
+        worker->resident_capacity = capacity;
+    }
+    struct sg_resident *resident = worker->spare;
+    if (resident)
+        worker->spare = resident->next;
+    else
+        resident = calloc(1, sizeof(*resident));
+    if (resident && !sg_launch_reserve(resident, state)) {
+        resident->next = worker->spare;
+        worker->spare = resident;
+        return NULL;
+    }
+    return resident;
+}
+
+/* Start the workgroup that the worker has taken. False: it must wait for scratch memory. */
+static bool start_pending(struct worker *worker)
+{
+    struct sg_dispatch_state *state = worker->pending;
+    struct sg_resident *resident = resident_get(worker, state);
+    if (!resident)
+        sg_unimplemented("going on without memory");
+    if (state->scratch) {
+        pthread_mutex_lock(&worker->exec->lock);
+        bool taken = pool_take(state->scratch, state->dispatch, resident->group.waves,
+                               sg_launch_wave_count(state, worker->pending_index));
+        pthread_mutex_unlock(&worker->exec->lock);
+        if (!taken) {
+            resident->next = worker->spare;
+            worker->spare = resident;
+            return false;
+        }
+    }
+    sg_vm_enter();
+    sg_launch_group(resident, state, worker->pending_index);
+    sg_vm_leave();
+    worker->resident[worker->resident_count++] = resident;
+    worker->pending = NULL;
+    return true;
+}
+
+/* Take one workgroup and start it. `waiting`: what is resident only waits. False: nothing new runs.
+ */
+static bool take(struct worker *worker, bool waiting)
+{
+    struct sg_exec *exec = worker->exec;
+    if (worker->pending)
+        return start_pending(worker);
+    uint32_t version = atomic_load_explicit(&exec->version, memory_order_acquire);
+    struct sg_dispatch_state *state = worker->current;
+    int64_t left = 0;
+    if (!waiting && state && version == worker->version &&
+        worker->taken_in_a_row < WORKGROUPS_IN_A_ROW && has_work(state)) {
+        left = atomic_fetch_sub(&state->remaining, 1);
+    }
+    while (left <= 0) {
+        pthread_mutex_lock(&exec->lock);
+        worker->version = atomic_load(&exec->version);
+        state = waiting ? choose_scarcest(worker) : choose(exec, worker->current);
+        pthread_mutex_unlock(&exec->lock);
+        if (!state)
+            return false;
+        worker->taken_in_a_row = 0;
+        worker->current = state;
+        left = atomic_fetch_sub(&state->remaining, 1);
+    }
+    /* From here to finish() the state cannot end. */
+    worker->taken_in_a_row++;
+    worker->pending = state;
+    worker->pending_index = state->total - (uint64_t)left;
+    return start_pending(worker);
+}
+
+/* Slot `index` of the resident workgroups has ended or is dropped. */
+static void retire(struct worker *worker, uint32_t index)
+{
+    struct sg_resident *resident = worker->resident[index];
+    struct sg_dispatch_state *state = resident->state;
+    worker->resident[index] = worker->resident[--worker->resident_count];
+    resident->next = worker->spare;
+    worker->spare = resident;
+    if (state->scratch) {
+        pthread_mutex_lock(&worker->exec->lock);
+        pool_give_back(state->scratch, resident->group.waves, resident->group.wave_count);
+        pthread_mutex_unlock(&worker->exec->lock);
+    }
+    uint64_t instructions = 0, vector_instructions = 0;
+    for (uint32_t i = 0; i < resident->group.wave_count; i++) {
+        instructions += resident->group.waves[i].instructions;
+        vector_instructions += resident->group.waves[i].vector_instructions;
+    }
+    add(&worker->workgroups, 1);
+    add(&worker->waves, resident->group.wave_count);
+    add(&worker->instructions, instructions);
+    add(&worker->vector_instructions, vector_instructions);
+    atomic_store_explicit(&worker->tlb_hits, worker->tlb.hits, memory_order_relaxed);
+    atomic_store_explicit(&worker->tlb_misses, worker->tlb.misses, memory_order_relaxed);
+    atomic_store_explicit(&worker->window_read, worker->tlb.window_read, memory_order_relaxed);
+    atomic_store_explicit(&worker->window_written, worker->tlb.window_written,
+                          memory_order_relaxed);
+    finish(worker->exec, worker, state, 1);
+}
+
+/* ---- running waves ------------------------------------------------------------------------------
+ */
+
+/* The interpreter. SG_NEXT: the quantum is used up. */
+static enum sg_next interpret(struct sg_wave *w, uint32_t quantum)
+{
+    enum sg_next next = SG_NEXT;
+    uint64_t vector = 0;
+    uint32_t left = quantum;
+    while (left) {
+        const struct sg_inst *inst = w->ip;
+        /* Another thread may decode the slot now: its fields are valid once fn is seen (code.c). */
+        sg_op_fn *fn = __atomic_load_n(&inst->fn, __ATOMIC_ACQUIRE);
+        w->ip = inst + __atomic_load_n(&inst->dwords, __ATOMIC_RELAXED);
+        w->current = inst;
+        left--;
+        next = fn(w, inst);
+        vector += inst->encoding >= SG_ENC_VOP1;
+        if (__builtin_expect(next != SG_NEXT, 0))
+            break;
+    }
+    w->instructions += quantum - left;
+    w->vector_instructions += vector;
+    return next;
+}
+
+static void describe_fault(struct sg_wave *w)
+{
+    struct sg_memory_fault *fault = &w->fault;
+    char text[160];
+    fault->pc = sg_pc_of(w, w->current);
+    fault->queue_id = w->group->dispatch->queue_id;
+    if (w->current->dwords)
+        sg_inst_text(w->current, text, sizeof(text));
+    else
+        snprintf(text, sizeof(text), "instruction fetch");
+    snprintf(fault->where, sizeof(fault->where), "%s, workgroup (%u, %u, %u), wave %u", text,
+             w->group->id[0], w->group->id[1], w->group->id[2], w->index_in_group);
+}
+
+static enum sg_dispatch_result result_of(struct sg_wave *w, enum sg_next next)
+{
+    if (next == SG_FAULT)
+        return SG_DISPATCH_FAULT;
+    memset(&w->fault, 0, sizeof(w->fault));
+    return w->current->encoding == SG_ENC_SOPP ? SG_DISPATCH_TRAP : SG_DISPATCH_ILLEGAL;
+}
+
+enum turn { TURN_ENDED, TURN_PROGRESS, TURN_WAITING, TURN_STOPPED };
+
+static void release_barrier(struct sg_resident *resident)
+{
+    if (!resident->at_barrier || resident->at_barrier != resident->running)
+        return;
+    for (uint32_t i = 0; i < resident->group.wave_count; i++) {
+        if (resident->group.waves[i].run_state == SG_WAITS_AT_BARRIER)
+            resident->group.waves[i].run_state = SG_RUN;
+    }
+    resident->at_barrier = 0;
+}
+
+/* One wave's go. Returns whether it did more than to wait; *stopped: the dispatch must end. */
+static bool run_wave(struct sg_resident *resident, struct sg_wave *w, enum sg_next *next)
+{
+    w->sync_ops = 0;
+    uint64_t before = w->instructions;
+    *next = interpret(w, QUANTUM);
+    switch (*next) {
+    case SG_NEXT:
+        return w->sync_ops * SPIN_SHARE < w->instructions - before;
+    case SG_YIELD:
+        return false;
+    case SG_BARRIER:
+        w->run_state = SG_WAITS_AT_BARRIER;
+        resident->at_barrier++;
+        return true;
+    case SG_END:
+        w->run_state = SG_ENDED;
+        resident->running--;
+        return true;
+    default:
+        describe_fault(w);
+        return true;
+    }
+}
+
+/* All waves of a workgroup, as long as they get on and the turn is not over. */
+static enum turn run_waves(struct worker *worker, struct sg_resident *resident, enum sg_next *next)
+{
+    bool progress, any = false;
+    uint64_t used = 0;
+    do {
+        progress = false;
+        for (uint32_t i = 0; i < resident->group.wave_count; i++) {
+            struct sg_wave *w = &resident->group.waves[i];
+            if (w->run_state != SG_RUN)
+                continue;
+            w->tlb = &worker->tlb;
+            worker->wave = w;
+            uint64_t before = w->instructions;
+            progress |= run_wave(resident, w, next);
+            used += w->instructions - before;
+            if (*next == SG_FAULT || *next == SG_TRAP)
+                return TURN_STOPPED;
+            release_barrier(resident);
+        }
+        any |= progress;
+        if (!resident->running)
+            return TURN_ENDED;
+    } while (progress && used < TURN_INSTRUCTIONS &&
+             !atomic_load_explicit(&worker->exec->attention, memory_order_relaxed));
+    return any ? TURN_PROGRESS : TURN_WAITING;
+}
+
+static bool owns(struct sg_guard *guard, uintptr_t address)
+{
+    struct worker *worker = (struct worker *)((char *)guard - offsetof(struct worker, guard));
+    bool write;
+    return sg_tlb_page_of_host(&worker->tlb, address, &write) != SG_TLB_NONE;
+}
+
+static enum turn run_turn(struct worker *worker, struct sg_resident *resident, enum sg_next *next)
+{
+    enum turn turn;
+    sg_vm_enter();
+    sg_tlb_begin(&worker->tlb, resident->state->dispatch->vm);
+    worker->guard.owns = owns;
+    if (sigsetjmp(worker->guard.env, 0) == 0) {
+        sg_guard_push(&worker->guard);
+        turn = run_waves(worker, resident, next);
+        sg_guard_pop(&worker->guard);
+    } else { /* the memory behind a mapped page is gone */
+        bool write = false;
+        uint64_t page = sg_tlb_page_of_host(&worker->tlb, worker->guard.address, &write);
+        worker->wave->fault = (struct sg_memory_fault){.va = page, .reason = SG_FAULT_NOT_PRESENT};
+        describe_fault(worker->wave);
+        *next = SG_FAULT;
+        turn = TURN_STOPPED;
+    }
+    sg_vm_leave();
+    return turn;
+}
+
+enum sg_next sg_wave_interrupt(struct sg_wave *w, uint32_t event_id)
+{
+    if (w->message_count < sizeof(w->message) / sizeof(w->message[0]))
+        w->message[w->message_count++] = event_id;
+    else
+        w->message[0] = 0; /* any event: none is lost */
+    return SG_YIELD;
+}
+
+static void deliver_messages(struct worker *worker, struct sg_resident *resident)
+{
+    const struct sg_device_config *config = &worker->exec->dev->config;
+    for (uint32_t i = 0; i < resident->group.wave_count; i++) {
+        struct sg_wave *w = &resident->group.waves[i];
+        if (!w->message_count)
+            continue;
+        call_begin(worker->exec, worker);
+        for (uint32_t k = 0; k < w->message_count; k++)
+            config->ops->event(config->driver, w->message[k]);
+        w->message_count = 0;
+        call_end(worker->exec, worker);
+    }
+}
+
+/* One turn of every resident workgroup. Returns whether any of them got on; *ended: one left. */
+static bool run_round(struct worker *worker, bool *ended)
+{
+    struct sg_exec *exec = worker->exec;
+    bool progress = false;
+    for (uint32_t i = 0; i < worker->resident_count;) {
+        struct sg_resident *resident = worker->resident[i];
+        enum sg_next next = SG_NEXT;
+        enum turn turn = TURN_STOPPED;
+        if (!atomic_load_explicit(&resident->state->stop, memory_order_relaxed)) {
+            turn = run_turn(worker, resident, &next);
+            deliver_messages(worker, resident);
+            if (turn == TURN_STOPPED) {
+                struct sg_wave *w = worker->wave;
+                if (next == SG_FAULT)
+                    atomic_fetch_add(&exec->faults, 1);
+                enum sg_dispatch_result result = result_of(w, next);
+                stop_dispatch(exec, worker, resident->state, result, &w->fault);
+            }
+        }
+        if (turn == TURN_ENDED || turn == TURN_STOPPED) {
+            retire(worker, i);
+            *ended = progress = true;
+        } else {
+            progress |= turn == TURN_PROGRESS;
+            i++;
+        }
+        if (atomic_load_explicit(&exec->attention, memory_order_relaxed))
+            break;
+    }
+    return progress;
+}
+
+/* ---- workers ------------------------------------------------------------------------------------
+ */
+
+/* Lock held. Can anything be done besides what is resident? */
+static bool work_waits(const struct sg_exec *exec)
+{
+    for (const struct sg_dispatch_state *state = exec->active; state; state = state->next) {
+        if (has_work(state))
+            return true;
+    }
+    return false;
+}
+
+/* With nothing resident: until there is work. With something: until the pause is over. False: quit.
+ */
+static bool rest(struct worker *worker)
+{
+    struct sg_exec *exec = worker->exec;
+    pthread_mutex_lock(&exec->lock);
+    while (!exec->quit &&
+           (exec->paused || (!worker->resident_count && !worker->pending && !work_waits(exec)))) {
+        bool paused = exec->paused;
+        if (--exec->busy == 0)
+            pthread_cond_broadcast(&exec->quiet);
+        if (paused) {
+            pthread_cond_wait(&exec->resumed, &exec->lock);
+        } else {
+            exec->sleeping++;
+            pthread_cond_wait(&exec->work, &exec->lock);
+            exec->sleeping--;
+        }
+        exec->busy++;
+    }
+    bool go_on = !exec->quit;
+    pthread_mutex_unlock(&exec->lock);
+    return go_on;
+}
+
+/* Everything resident waits for other threads: let them run. */
+static void back_off(struct worker *worker)
+{
+    worker->stalled_rounds++;
+    if (worker->stalled_rounds < 500) {
+        sched_yield();
+    } else {
+        struct timespec pause = {.tv_nsec = worker->stalled_rounds < 5000 ? 20000 : 200000};
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* After a round: take further workgroups if those that are resident do not end by themselves. */
+static void refill(struct worker *worker, bool progress, bool ended)
+{
+    if (ended) {
+        worker->round = worker->appetite = 0;
+        worker->stalled_rounds = 0;
+    }
+    if (progress) {
+        worker->stalled_rounds = 0;
+        if (worker->resident_count && ++worker->round % PATIENCE_ROUNDS == 0)
+            take(worker, true);
+        return;
+    }
+    /* Twice as many each time: a grid barrier needs all of them. */
+    uint32_t wanted = worker->appetite = worker->appetite ? worker->appetite * 2 : 1;
+    while (wanted && take(worker, true))
+        wanted--;
+    if (wanted) { /* not all: as many as possible are resident */
+        worker->appetite = 1;
+        back_off(worker);
+    }
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *worker = argument;
+    struct sg_exec *exec = worker->exec;
+    for (;;) {
+        if (!worker->resident_count && !worker->pending && !atomic_load(&exec->attention))
+            take(worker, false);
+        if (atomic_load(&exec->attention) || (!worker->resident_count && !worker->pending)) {
+            if (!rest(worker))
+                break;
+            continue;
+        }
+        if (worker->pending) {
+            if (atomic_load(&worker->pending->stop)) {
+                struct sg_dispatch_state *state = worker->pending;
+                worker->pending = NULL;
+                finish(exec, worker, state, 1);
+                continue;
+            }
+            if (!start_pending(worker) && !worker->resident_count) {
+                back_off(worker);
+                continue;
+            }
+        }
+        bool ended = false;
+        bool progress = run_round(worker, &ended);
+        if (!atomic_load_explicit(&exec->attention, memory_order_relaxed))
+            refill(worker, progress, ended);
+    }
+    pthread_mutex_lock(&exec->lock);
+    exec->busy--;
+    pthread_mutex_unlock(&exec->lock);
+    return NULL;
+}
+
+/* Lock held. Every signal but those that an access raises goes to the program's own threads. */
+static int start_worker(struct sg_exec *exec)
+{
+    struct worker *worker = &exec->workers[exec->started];
+    sigset_t all, before;
+    sigfillset(&all);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGABRT);
+    worker->exec = exec;
+    sg_tlb_init(&worker->tlb);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    exec->busy++;
+    int error = pthread_create(&worker->thread, NULL, worker_main, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        exec->busy--;
+        return -error;
+    }
+    exec->started++;
+    return 0;
+}
+
+/* ---- interface ----------------------------------------------------------------------------------
+ */
+
+static struct sg_dispatch_state *state_get(struct sg_exec *exec)
+{
+    pthread_mutex_lock(&exec->lock);
+    struct sg_dispatch_state *state = exec->idle;
+    if (state)
+        exec->idle = state->next;
+    pthread_mutex_unlock(&exec->lock);
+    if (!state) {
+        state = aligned_alloc(64, (sizeof(*state) + 63) / 64 * 64);
+        if (state)
+            memset(state, 0, sizeof(*state));
+    }
+    return state;
+}
+
+/* Lock held. */
+static int enlist(struct sg_exec *exec, struct sg_dispatch_state *state)
+{
+    struct sg_dispatch_state **link = &exec->active;
+    int error = 0;
+    while (exec->started < exec->thread_count && exec->started < state->total && !error)
+        error = start_worker(exec);
+    if (!exec->started)
+        return error;
+    if (state->uses_scratch && !(state->scratch = pool_get(exec, state->dispatch)))
+        return -ENOMEM;
+    while (*link && (*link)->dispatch->priority >= state->dispatch->priority)
+        link = &(*link)->next;
+    state->next = *link;
+    *link = state;
+    atomic_store(&state->finished, 0);
+    atomic_store(&state->stop, 0);
+    atomic_store_explicit(&state->remaining, (int64_t)state->total, memory_order_release);
+    atomic_fetch_add(&exec->version, 1);
+    uint64_t wake = state->total < exec->sleeping ? state->total : exec->sleeping;
+    for (; wake; wake--)
+        pthread_cond_signal(&exec->work);
+    return 0;
+}
+
+int sg_exec_submit(struct sg_exec *exec, struct sg_dispatch *dispatch)
+{
+    static _Atomic uint64_t serials;
+    struct sg_dispatch_state *state = state_get(exec);
+    if (!state)
+        return -ENOMEM;
+    state->dispatch = dispatch;
+    state->scratch = NULL;
+    state->code = sg_vm_code(dispatch->vm, exec->isa);
+    dispatch->exec_state = state;
+    dispatch->serial = atomic_fetch_add(&serials, 1) + 1;
+    int error = state->code
+                    ? sg_launch_prepare(state, exec->dev->config.compute_units, exec->thread_count)
+                    : -ENOMEM;
+    if (!error && state->uses_scratch && dispatch->scratch_waves < state->group_waves)
+        error = -ENOMEM;
+    if (!error)
+        sg_guard_install();
+    pthread_mutex_lock(&exec->lock);
+    if (!error)
+        error = enlist(exec, state);
+    if (error) {
+        state->next = exec->idle;
+        exec->idle = state;
+    }
+    pthread_mutex_unlock(&exec->lock);
+    return error;
+}
+
+/* Lock held. A dispatch of the queue that has not been stopped. */
+static struct sg_dispatch_state *find_running(const struct sg_exec *exec, uint32_t queue_id)
+{
+    struct sg_dispatch_state *state = exec->active;
+    while (state && (state->dispatch->queue_id != queue_id || atomic_load(&state->stop)))
+        state = state->next;
+    return state;
+}
+
+void sg_exec_cancel(struct sg_exec *exec, uint32_t queue_id)
+{
+    const uint32_t cancelled = 1 + (uint32_t)SG_DISPATCH_CANCELLED;
+    for (;;) {
+        pthread_mutex_lock(&exec->lock);
+        struct sg_dispatch_state *state = find_running(exec, queue_id);
+        uint32_t expected = 0;
+        int64_t left = 0;
+        /* Under the lock: once it is given up, a dispatch that ends by itself may be another one.
+         */
+        if (state && atomic_compare_exchange_strong(&state->stop, &expected, cancelled))
+            left = atomic_exchange(&state->remaining, 0);
+        pthread_mutex_unlock(&exec->lock);
+        if (!state)
+            return;
+        if (left > 0) /* those keep the state alive */
+            finish(exec, NULL, state, (uint64_t)left);
+    }
+}
+
+struct sg_exec *sg_exec_create(struct sg_device *dev)
+{
+    struct sg_exec *exec = calloc(1, sizeof(*exec));
+    if (!exec)
+        return NULL;
+    exec->dev = dev;
+    exec->isa = sg_isa_get(dev->config.arch);
+    exec->thread_count = dev->config.threads;
+    exec->workers = calloc(exec->thread_count, sizeof(*exec->workers));
+    if (!exec->workers) {
+        free(exec);
+        return NULL;
+    }
+    pthread_mutex_init(&exec->lock, NULL);
+    pthread_cond_init(&exec->work, NULL);
+    pthread_cond_init(&exec->resumed, NULL);
+    pthread_cond_init(&exec->quiet, NULL);
+    return exec;
+}
+
+static void free_residents(struct worker *worker)
+{
+    while (worker->spare) {
+        struct sg_resident *resident = worker->spare;
+        worker->spare = resident->next;
+        free(resident->vgprs);
+        free(resident->group.waves);
+        free(resident->lds);
+        free(resident);
+    }
+    free(worker->resident);
+}
+
+void sg_exec_destroy(struct sg_exec *exec)
+{
+    pthread_mutex_lock(&exec->lock);
+    exec->quit = true;
+    atomic_store(&exec->attention, 1);
+    pthread_cond_broadcast(&exec->work);
+    pthread_cond_broadcast(&exec->resumed);
+    pthread_mutex_unlock(&exec->lock);
+    for (uint32_t i = 0; i < exec->started; i++) {
+        pthread_join(exec->workers[i].thread, NULL);
+        free_residents(&exec->workers[i]);
+    }
+    while (exec->idle) {
+        struct sg_dispatch_state *state = exec->idle;
+        exec->idle = state->next;
+        free(state);
+    }
+    while (exec->pools) {
+        struct sg_scratch_pool *pool = exec->pools;
+        exec->pools = pool->next;
+        free(pool->taken);
+        free(pool);
+    }
+    pthread_cond_destroy(&exec->quiet);
+    pthread_cond_destroy(&exec->resumed);
+    pthread_cond_destroy(&exec->work);
+    pthread_mutex_destroy(&exec->lock);
+    free(exec->workers);
+    free(exec);
+}
+
+void sg_exec_pause(struct sg_exec *exec)
+{
+    pthread_mutex_lock(&exec->lock);
+    exec->paused = true;
+    atomic_store(&exec->attention, 1);
+    while (exec->busy)
+        pthread_cond_wait(&exec->quiet, &exec->lock);
+    pthread_mutex_unlock(&exec->lock);
+}
+
+void sg_exec_resume(struct sg_exec *exec)
+{
+    pthread_mutex_lock(&exec->lock);
+    exec->paused = false;
+    atomic_store(&exec->attention, exec->quit);
+    pthread_cond_broadcast(&exec->resumed);
+    pthread_cond_broadcast(&exec->work);
+    pthread_mutex_unlock(&exec->lock);
+}
+
+void sg_exec_stats(struct sg_exec *exec, struct sg_device_stats *add_to)
+{
+    for (uint32_t i = 0; i < exec->thread_count; i++) {
+        struct worker *worker = &exec->workers[i];
+        add_to->workgroups += atomic_load(&worker->workgroups);
+        add_to->waves += atomic_load(&worker->waves);
+        add_to->instructions += atomic_load(&worker->instructions);
+        add_to->vector_instructions += atomic_load(&worker->vector_instructions);
+        add_to->tlb_hits += atomic_load(&worker->tlb_hits);
+        add_to->tlb_misses += atomic_load(&worker->tlb_misses);
+        add_to->window_bytes_read += atomic_load(&worker->window_read);
+        add_to->window_bytes_written += atomic_load(&worker->window_written);
+    }
+    add_to->memory_faults += atomic_load(&exec->faults);
+}
