@@ -305,7 +305,8 @@ static enum outcome kernel(struct sg_queue *q, const hsa_kernel_dispatch_packet_
     d->kernarg_va = (uint64_t)(uintptr_t)p->kernarg_address;
     d->group_segment_bytes = p->group_segment_size;
     d->private_segment_bytes = p->private_segment_size;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* acquire fence of the packet */
+    /* The packet's acquire fence: signals and headers are loaded with acquire, and the executor's
+     * queue orders what follows. */
     cp_launch(q, slot);
     return LAUNCHED;
 }

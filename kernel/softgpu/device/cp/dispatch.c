@@ -54,7 +54,8 @@ void cp_finish(struct sg_queue *q, struct cp_slot *slot, enum sg_dispatch_result
     q->in_flight--;
     switch (result) {
     case SG_DISPATCH_DONE:
-        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* release fence of the packet */
+        /* The packet's release fence: waves' stores happen before done(), the decrement releases.
+         */
         if (!cp_signal_complete(q, slot->completion_signal, slot->start_ts,
                                 sg_device_clock(q->cp->dev), report, &signal_fault))
             cp_fault(q, &signal_fault, "completion signal", report);

@@ -298,9 +298,7 @@ static enum outcome execute(struct sg_queue *q, const struct packet *p, struct c
 {
     switch (p->op) {
     case PM4_NOP:
-        return DONE;
     case PM4_ACQUIRE_MEM: /* no caches here; changed code is noticed by the executor */
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
         return DONE;
     case PM4_EVENT_WRITE: /* event index 4: partial flush, that is: wait for the waves */
         return (p->dw[1] >> 8 & 0xf) == 4 && q->in_flight != 0 ? WAITING_WAVES : DONE;
