@@ -21,7 +21,8 @@ enum sg_next {
     SG_BARRIER,  /* the wave waits at s_barrier */
     SG_END,      /* s_endpgm */
     SG_FAULT,    /* wave->fault says why; the wave is stopped at this instruction */
-    SG_TRAP,     /* s_trap: id in inst->imm; illegal instruction */
+    SG_MESSAGE,  /* s_sendmsg of an interrupt: raise event w->s[SG_S_M0] & 0x7fffff, then go on */
+    SG_TRAP,     /* s_trap: id in inst->imm; illegal instruction if inst->encoding is SG_ENC_NONE */
 };
 
 /* Executes one instruction of one wave. wave->ip already points behind it; branches change wave->ip. */
@@ -46,7 +47,7 @@ struct sg_inst {
     uint16_t opcode;     /* index into sg_opcodes[] */
     uint8_t encoding;    /* enum sg_encoding */
     uint8_t dwords;      /* length with literal, SDWA or DPP dword: 1..3 */
-    uint16_t dst;        /* SGPR number or SG_SRC_VGPR0 + n; SG_SRC_NONE */
+    uint16_t dst;        /* SGPR number, SG_SRC_VGPR0 + n, SG_SRC_ACC0 + n; SG_SRC_NONE. The vdst field of DS, FLAT */
     uint16_t sdst;       /* VOP3B, VOPC: SGPR pair that receives carry or compare mask */
     union {
         struct { /* SOP*, VOP* */
@@ -66,7 +67,7 @@ struct sg_inst {
         } alu;
         struct { /* SMEM, DS, FLAT family, MUBUF, MTBUF */
             uint16_t vaddr;   /* VGPR number: address, or the first of two */
-            uint16_t vdata;   /* VGPR number: data to store, or the destination of a load */
+            uint16_t vdata;   /* VGPR number: data to store, or the destination of a load; SMEM: SGPR */
             uint16_t vdata1;  /* DS: second data VGPR */
             uint16_t saddr;   /* FLAT family: SGPR pair or SG_SRC_NONE; MUBUF: first SGPR of the resource; SMEM: sbase */
             uint16_t soffset; /* MUBUF, SMEM: operand code or SG_SRC_NONE */
@@ -77,7 +78,7 @@ struct sg_inst {
             int32_t offset;   /* bytes, sign-extended; DS: 16 bits, or offset0 of the two-address forms */
         } mem;
     };
-    uint32_t imm;        /* literal constant, SOPK/SOPP simm16 (sign-extended), s_setreg second dword */
+    uint32_t imm;        /* literal, SOPK/SOPP simm16 (sign-extended); s_setreg_imm32: literal, simm16 in src[0] */
     const void *aux[2];  /* for the op function's own use, set by its prepare(): e.g. broadcast constants */
 };
 _Static_assert(sizeof(struct sg_inst) == 64, "one cache line");
@@ -86,11 +87,25 @@ _Static_assert(sizeof(struct sg_inst) == 64, "one cache line");
 
 enum sg_op_arch { SG_OP_GFX906 = 1u << 0, SG_OP_GFX90A = 1u << 1 };
 
+enum sg_op_flags {
+    SG_OPF_SDWA = 1u << 0,       /* has an SDWA form */
+    SG_OPF_DPP = 1u << 1,        /* has a DPP form */
+    SG_OPF_SDST = 1u << 2,       /* VOP3B: the sdst field receives a carry or a mask */
+    SG_OPF_VCC_DST = 1u << 3,    /* the short form writes VCC */
+    SG_OPF_VCC_SRC = 1u << 4,    /* the short form reads VCC */
+    SG_OPF_SCALAR_DST = 1u << 5, /* a vector instruction whose destination is an SGPR (pair) */
+    SG_OPF_LITERAL = 1u << 6,    /* always followed by a literal */
+    SG_OPF_ACC = 1u << 7,        /* moves from or to AccVGPRs */
+};
+
 struct sg_opcode {
     const char *mnemonic; /* LLVM's, without _e32, _e64, _sdwa, _dpp */
     uint8_t encoding;
     uint16_t number;      /* in its encoding */
     uint8_t archs;        /* enum sg_op_arch bits */
+    uint8_t dst_dwords;   /* width of the destination, 0: none */
+    uint8_t src_dwords[3]; /* widths of the sources: src0..2; DS, FLAT, MUBUF: address, data, data1 */
+    uint16_t flags;       /* enum sg_op_flags */
 };
 extern const struct sg_opcode sg_opcodes[];
 extern const size_t sg_opcode_count;

@@ -186,14 +186,4 @@ static inline unsigned sg_reading_lane(const struct sg_wave *w)
     return exec ? sg_first_lane(exec) : 0;
 }
 
-/* ---- program counter: provided by exec
- * ------------------------------------------------------------- */
-
-/* GPU address of the instruction that wave->ip points to, the next one to execute. */
-uint64_t sg_wave_pc(const struct sg_wave *w);
-/* Go on at a GPU address. SG_NEXT, or SG_FAULT with w->fault set if it cannot be fetched. */
-enum sg_next sg_wave_jump(struct sg_wave *w, uint64_t pc);
-/* Go on `dwords` after wave->ip (before it, if negative), as s_branch does. */
-enum sg_next sg_wave_branch(struct sg_wave *w, int32_t dwords);
-
 #endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The op sets of one variant of the vector ALU.
+ */
+#include "vec.h"
+
+extern const struct sg_op_set SG_V(sg_vec_int), SG_V(sg_vec_float), SG_V(sg_vec_cvt),
+    SG_V(sg_vec_cmp), SG_V(sg_vec_lane);
+
+extern const struct sg_op_set *const SG_V(sg_vector_sets)[];
+const struct sg_op_set *const SG_V(sg_vector_sets)[] = {
+    &SG_V(sg_vec_int), &SG_V(sg_vec_float), &SG_V(sg_vec_cvt),
+    &SG_V(sg_vec_cmp), &SG_V(sg_vec_lane),  NULL,
+};
