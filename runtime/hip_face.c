@@ -142,8 +142,7 @@ static int destroy(uint64_t address)
     return hs_pool_destroy(pool);
 }
 
-/* A pool's handle is its window's address: a stale one is recognised, not followed. */
-static hipScatterPool_t handle_of(const struct hs_pool *pool)
+hipScatterPool_t hs_hip_handle(const struct hs_pool *pool)
 {
     return (hipScatterPool_t)(uintptr_t)pool->gpu_base;
 }
@@ -239,7 +238,7 @@ hipError_t hipScatterPoolCreate(hipScatterPool_t *pool, const hipScatterPoolProp
         return hs_hip_error(hs_error(-EINVAL, "ranges is null"));
     err = create(&made, &known);
     if (!err)
-        *pool = handle_of(made);
+        *pool = hs_hip_handle(made);
     return hs_hip_error(err);
 }
 
@@ -316,7 +315,7 @@ hipError_t hipScatterPoolFromPointer(hipScatterPool_t *handle, const void *devPt
     pool = hs_registry_find((uintptr_t)devPtr);
     if (!pool)
         return hs_hip_error(hs_error(-ENOENT, "%p is in no window", devPtr));
-    *handle = handle_of(pool);
+    *handle = hs_hip_handle(pool);
     hs_registry_release(pool);
     return hipSuccess;
 }

@@ -18,6 +18,9 @@ struct hs_pool;
 
 hipError_t hs_hip_error(int err);
 
+/* A pool's handle is its window's address: a stale one is recognised, not followed. */
+hipScatterPool_t hs_hip_handle(const struct hs_pool *pool);
+
 /* The pool of a handle, held: hs_registry_release() it. -EINVAL or -ENOENT with a text. */
 int hs_hip_hold_pool(hipScatterPool_t handle, struct hs_pool **pool);
 

@@ -13,6 +13,7 @@
 #include "backing.h"
 #include "blame.h"
 #include "error.h"
+#include "lookup.h"
 #include "registry.h"
 #include "suballoc.h"
 #include "sys.h"
@@ -67,6 +68,7 @@ static struct hs_pool *pool_new(void)
     memset(pool, 0, sizeof(*pool));
     pthread_mutex_init(&pool->lock, NULL);
     pthread_mutex_init(&pool->blocks_lock, NULL);
+    pthread_mutex_init(&pool->index_lock, NULL);
     return pool;
 }
 
@@ -75,6 +77,9 @@ static void pool_delete(struct hs_pool *pool)
     hs_sys.free(pool->handles);
     hs_suballoc_destroy(pool->blocks);
     pthread_mutex_destroy(&pool->blocks_lock);
+    hs_sys.free(pool->by_offset);
+    hs_host_index_free(pool->by_host);
+    pthread_mutex_destroy(&pool->index_lock);
     pthread_mutex_destroy(&pool->lock);
     hs_sys.free(pool);
 }

@@ -11,18 +11,11 @@
 #include <string.h>
 
 #include "error.h"
+#include "sort.h"
 #include "sys.h"
 
 #define PAGE_MASK ((uint64_t)HS_PAGE_BYTES - 1)
 #define PAGE_SHIFT 12
-#define RADIX_BITS 11
-#define RADIX_SIZE (1u << RADIX_BITS)
-
-/* What the pass learns besides the runs. */
-struct pass {
-    uint64_t lowest, highest;
-    bool ascending;
-};
 
 /* Says what is wrong with range i; only called when something is. */
 static int bad_range(const struct hs_host_range *list, size_t count, size_t i)
@@ -54,12 +47,12 @@ static int bad_range(const struct hs_host_range *list, size_t count, size_t i)
 
 /* The fused pass: check, round the two ends, coalesce, sum, and see whether the list ascends. */
 static int pass_over_list(struct hs_ranges *r, const struct hs_host_range *list, size_t count,
-                          struct pass *p)
+                          bool *ascending)
 {
     struct hs_run *run = r->runs; /* the run being extended */
     uint64_t run_start = 0, run_end = 0, previous_end = 0, total = 0, lowest = UINT64_MAX,
              highest = 0;
-    bool ascending = true;
+    bool ascends = true;
     size_t runs = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -74,7 +67,7 @@ static int pass_over_list(struct hs_ranges *r, const struct hs_host_range *list,
         if (__builtin_add_overflow(total, end - start, &total))
             return bad_range(list, count, i);
 
-        ascending &= start >= previous_end;
+        ascends &= start >= previous_end;
         previous_end = end;
         lowest = start < lowest ? start : lowest;
         highest = end > highest ? end : highest;
@@ -95,9 +88,9 @@ static int pass_over_list(struct hs_ranges *r, const struct hs_host_range *list,
     r->count = runs + 1;
     r->window_bytes = total;
     r->head = (uint32_t)((uintptr_t)list[0].base & PAGE_MASK);
-    p->lowest = lowest;
-    p->highest = highest;
-    p->ascending = ascending;
+    r->lowest = lowest;
+    r->highest = highest;
+    *ascending = ascends;
     return 0;
 }
 
@@ -125,9 +118,9 @@ static int overlap_error(const struct hs_host_range *list, size_t count, uint64_
 }
 
 /* Overlap through one bit per page of the span. *addr: a page that two runs share, or 0. */
-static int overlap_by_bitmap(const struct hs_ranges *r, const struct pass *p, uint64_t *addr)
+static int overlap_by_bitmap(const struct hs_ranges *r, uint64_t *addr)
 {
-    size_t words = (size_t)(((p->highest - p->lowest) >> PAGE_SHIFT) + 63) / 64;
+    size_t words = (size_t)(((r->highest - r->lowest) >> PAGE_SHIFT) + 63) / 64;
     uint64_t *bitmap = hs_sys.alloc(words * sizeof(*bitmap));
 
     *addr = 0;
@@ -136,7 +129,7 @@ static int overlap_by_bitmap(const struct hs_ranges *r, const struct pass *p, ui
     memset(bitmap, 0, words * sizeof(*bitmap));
 
     for (size_t i = 0; i < r->count && !*addr; i++) {
-        uint64_t page = (r->runs[i].cpu - p->lowest) >> PAGE_SHIFT;
+        uint64_t page = (r->runs[i].cpu - r->lowest) >> PAGE_SHIFT;
         uint64_t end = page + (r->runs[i].bytes >> PAGE_SHIFT);
 
         while (page < end) {
@@ -146,7 +139,7 @@ static int overlap_by_bitmap(const struct hs_ranges *r, const struct pass *p, ui
             uint64_t *word = &bitmap[page >> 6];
 
             if (*word & mask) {
-                *addr = p->lowest +
+                *addr = r->lowest +
                         (((page & ~63ull) + (unsigned)__builtin_ctzll(*word & mask)) << PAGE_SHIFT);
                 break;
             }
@@ -158,79 +151,38 @@ static int overlap_by_bitmap(const struct hs_ranges *r, const struct pass *p, ui
     return 0;
 }
 
-/* Sorts keys by the digits in [low_bit, low_bit + bits), least significant first; the result is in
- * *keys. */
-static void radix_sort(uint64_t **keys, uint64_t **scratch, size_t count, unsigned low_bit,
-                       unsigned bits)
-{
-    for (unsigned done = 0; done < bits; done += RADIX_BITS) {
-        size_t places[RADIX_SIZE] = {0}, sum = 0;
-        unsigned shift = low_bit + done;
-        uint64_t *from = *keys, *to = *scratch;
-
-        for (size_t i = 0; i < count; i++)
-            places[(from[i] >> shift) & (RADIX_SIZE - 1)]++;
-        for (size_t d = 0; d < RADIX_SIZE; d++) {
-            size_t n = places[d];
-
-            places[d] = sum;
-            sum += n;
-        }
-        for (size_t i = 0; i < count; i++)
-            to[places[(from[i] >> shift) & (RADIX_SIZE - 1)]++] = from[i];
-        *keys = to;
-        *scratch = from;
-    }
-}
-
-static unsigned bits_for(uint64_t value)
-{
-    return value ? 64 - (unsigned)__builtin_clzll(value) : 0;
-}
-
 /* Overlap through sorted start pages. *addr: a page that two runs share, or 0. */
-static int overlap_by_sort(const struct hs_ranges *r, const struct pass *p, uint64_t *addr)
+static int overlap_by_sort(const struct hs_ranges *r, uint64_t *addr)
 {
-    unsigned index_bits = bits_for(r->count - 1);
-    unsigned page_bits = bits_for((p->highest - p->lowest) >> PAGE_SHIFT);
-    uint64_t index_mask = (1ull << index_bits) - 1, previous_end = 0;
-    uint64_t *block, *keys, *scratch;
+    uint32_t *order = hs_sys.alloc(r->count * sizeof(*order));
+    uint64_t previous_end = 0;
+    int err;
 
     *addr = 0;
-    if (index_bits + page_bits > 64)
-        return hs_error(-EINVAL, "too many ranges (%zu) over too wide an address span", r->given);
-    block = hs_sys.alloc(2 * r->count * sizeof(*block));
-    if (!block)
-        return hs_error(-ENOMEM, "no memory for the overlap check (%zu bytes)", r->count * 16);
-    keys = block;
-    scratch = block + r->count;
-    for (size_t i = 0; i < r->count; i++)
-        keys[i] = ((r->runs[i].cpu - p->lowest) >> PAGE_SHIFT) << index_bits | i;
-    radix_sort(&keys, &scratch, r->count, index_bits, page_bits);
-    for (size_t i = 0; i < r->count; i++) {
-        const struct hs_run *run = &r->runs[keys[i] & index_mask];
+    if (!order)
+        return hs_error(-ENOMEM, "no memory for the overlap check of %zu ranges", r->count);
+    err = hs_sort_runs(r, r->lowest, r->highest, order);
+    for (size_t i = 0; i < r->count && !err && !*addr; i++) {
+        const struct hs_run *run = &r->runs[order[i]];
 
-        if (run->cpu < previous_end) {
+        if (run->cpu < previous_end)
             *addr = run->cpu;
-            break;
-        }
         previous_end = run->cpu + run->bytes;
     }
-    hs_sys.free(block);
-    return 0;
+    hs_sys.free(order);
+    return err;
 }
 
-static int check_overlap(const struct hs_ranges *r, const struct pass *p,
-                         const struct hs_host_range *list)
+static int check_overlap(const struct hs_ranges *r, const struct hs_host_range *list)
 {
-    uint64_t bitmap_bytes = (p->highest - p->lowest) >> (PAGE_SHIFT + 3), addr = 0;
+    uint64_t bitmap_bytes = (r->highest - r->lowest) >> (PAGE_SHIFT + 3), addr = 0;
     int err;
 
     /* A bit costs less than a key until the bitmap outgrows the keys' two arrays. */
     if (bitmap_bytes <= 16 * (uint64_t)r->count + HS_PAGE_BYTES)
-        err = overlap_by_bitmap(r, p, &addr);
+        err = overlap_by_bitmap(r, &addr);
     else
-        err = overlap_by_sort(r, p, &addr);
+        err = overlap_by_sort(r, &addr);
     if (!err && addr)
         err = overlap_error(list, r->given, addr);
     return err;
@@ -240,7 +192,7 @@ int hs_ranges_build(struct hs_ranges *r, const struct hs_host_range *list, size_
                     bool allow_overlap)
 {
     size_t block_bytes;
-    struct pass p = {0};
+    bool ascending = true;
     int err;
 
     memset(r, 0, sizeof(*r));
@@ -261,9 +213,9 @@ int hs_ranges_build(struct hs_ranges *r, const struct hs_host_range *list, size_
     r->given = count;
     r->aliased = allow_overlap;
 
-    err = pass_over_list(r, list, count, &p);
-    if (!err && !p.ascending && !allow_overlap)
-        err = check_overlap(r, &p, list);
+    err = pass_over_list(r, list, count, &ascending);
+    if (!err && !ascending && !allow_overlap)
+        err = check_overlap(r, list);
     if (err) {
         hs_ranges_destroy(r);
         return err;

@@ -43,7 +43,8 @@ struct hs_ranges {
     size_t given;          /* ranges as given */
     uint64_t bytes;        /* sum of the given sizes */
     uint64_t window_bytes; /* sum of the runs, whole pages */
-    uint32_t head;         /* offset of the first byte in its page */
+    uint64_t lowest, highest; /* first host page, and the end of the last one, by address */
+    uint32_t head;            /* offset of the first byte in its page */
     bool sealed;
     bool aliased; /* overlap was allowed, and not looked for */
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The live pools of the process, by device address. A pool that was found is held by its finder
- * until it is released, and no removal completes before that. Owns the index, not the pools.
+ * The live pools of the process, by device address and by host address. Looking up takes no lock. A
+ * pool that was found is held by its finder until it is released, and no removal completes before
+ * that. Owns the index, not the pools.
  */
 #ifndef HS_REGISTRY_H
 #define HS_REGISTRY_H
@@ -20,7 +21,21 @@ int hs_registry_add(struct hs_pool *pool);
 
 /* The pool whose window contains a device address, held; null if there is none. */
 struct hs_pool *hs_registry_find(uint64_t address);
+void hs_registry_hold(struct hs_pool *pool); /* once more */
 void hs_registry_release(struct hs_pool *pool);
+
+/* The same inside of a read section (epoch.h): valid until the section ends, not held. */
+struct hs_pool *hs_registry_peek(uint64_t address);
+
+/*
+ * Inside of a read section: the live pools whose host memory may contain an address, one after the
+ * other. Start with a cleared cursor; null: no more.
+ */
+struct hs_registry_cursor {
+    const void *table;
+    size_t position;
+};
+struct hs_pool *hs_registry_peek_host(uint64_t address, struct hs_registry_cursor *cursor);
 
 /*
  * Removal in two steps, so that a failure in between can be undone without needing memory. From the

@@ -289,6 +289,81 @@ HIP_SCATTER_API hipError_t hipScatterPoolGetUsage(hipScatterPool_t pool,
                                                   hipScatterPoolUsage *usage);
 /** @} */
 
+/**
+ * @name Translation
+ * Any number of threads at once, without a lock. Interior pointers always work. The first
+ * translation in a pool builds its index (about 20 ns and at most 8 bytes per range).
+ * @{
+ */
+
+/**
+ * @brief The device address of a host byte that is registered in some window.
+ *
+ * What hipHostGetDevicePointer() is for hipHostRegister(). If several windows contain the byte, it
+ * is the one whose lowest host address is highest; use hipScatterPoolGetDevicePointer() to choose.
+ *
+ * @param[out] devPtr  the device address
+ * @param[in] hostPtr  any byte of a registered range
+ * @param[in] flags  must be 0
+ * @returns #hipSuccess; #hipErrorInvalidValue: null, not registered, or flags that are not 0;
+ *     #hipErrorOutOfMemory: no memory for the index
+ */
+HIP_SCATTER_API hipError_t hipScatterGetDevicePointer(void **devPtr, const void *hostPtr,
+                                                      unsigned int flags);
+
+/**
+ * @brief The device address of a host byte in one pool. With aliasing, the lowest one.
+ * @returns #hipSuccess; #hipErrorInvalidValue: null, or the pool does not contain the byte;
+ *     #hipErrorHostMemoryNotRegistered: no such pool; #hipErrorOutOfMemory: no memory for the index
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolGetDevicePointer(hipScatterPool_t pool, void **devPtr,
+                                                          const void *hostPtr);
+
+/**
+ * @brief The host ranges behind a span of a window, in order: what preadv(), io_uring or a socket
+ * needs to fill the bytes that a kernel will read.
+ *
+ * @param[in] devPtr  any address in a window
+ * @param[in] size  bytes; the span must not leave the window
+ * @param[out] ranges  room for @p room entries, laid out like struct iovec; null only if @p room is
+ * 0
+ * @param[in] room  0: count only
+ * @param[out] count  entries written; with room 0, entries that the span needs
+ * @param[out] covered  bytes that those entries cover: less than @p size if there was too little
+ * room, then go on at devPtr + *covered. May be null: then too little room is an error.
+ * @returns #hipSuccess; #hipErrorInvalidValue: null, a span that leaves its window, or too little
+ * room without
+ *     @p covered; #hipErrorHostMemoryNotRegistered: devPtr is in no window
+ */
+HIP_SCATTER_API hipError_t hipScatterGetHostRanges(const void *devPtr, size_t size,
+                                                   hipScatterRange *ranges, size_t room,
+                                                   size_t *count, size_t *covered);
+
+/** What hipScatterPointerGetAttributes() tells. Set structSize before the call. */
+typedef struct hipScatterPointerAttributes {
+    size_t structSize;         /**< in: sizeof(hipScatterPointerAttributes); out: bytes filled in */
+    hipScatterPool_t pool;     /**< the pool that the byte belongs to */
+    void *devicePointer;       /**< the byte's device address */
+    void *hostPointer;         /**< the byte's host address */
+    size_t hostContiguous;     /**< bytes from here on that are contiguous in host memory too */
+    size_t offset;             /**< of the byte in its window */
+    void *windowStart;         /**< device address of the window's first byte */
+    size_t windowSize;         /**< bytes */
+    int isDevicePointer;       /**< the pointer that was asked about is a device address */
+    int device;                /**< HIP ordinal of the owner; -1 if HIP does not show it */
+    unsigned int flags;        /**< of the registration */
+    hipScatterBacking backing; /**< of the window */
+} hipScatterPointerAttributes;
+
+/**
+ * @brief What is known of any address in a window or in a registered host range.
+ * @returns #hipSuccess; #hipErrorInvalidValue: null, structSize too small, or an address of neither
+ * kind (as hipPointerGetAttributes() answers)
+ */
+HIP_SCATTER_API hipError_t hipScatterPointerGetAttributes(hipScatterPointerAttributes *attributes,
+                                                          const void *ptr);
+/** @} */
+
 /** What the library has asked of the kernel since the process started. */
 typedef struct hipScatterStats {
     size_t structSize;   /**< in: sizeof(hipScatterStats); out: bytes that were filled in */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Translation over live pools (translate.h): registry, then the pool's index, inside of one read
+ * section. */
+#include "translate.h"
+
+#include <errno.h>
+
+#include "epoch.h"
+#include "error.h"
+#include "lookup.h"
+#include "registry.h"
+
+/* Inside of a read section or with the pool held. Null: no memory; a plain search does then. */
+static const struct hs_offset_index *offset_index(struct hs_pool *pool)
+{
+    struct hs_offset_index *index = __atomic_load_n(&pool->by_offset, __ATOMIC_ACQUIRE);
+
+    if (index || pool->ranges.count < 8)
+        return index;
+    pthread_mutex_lock(&pool->index_lock);
+    index = pool->by_offset;
+    if (!index) {
+        index = hs_offset_index_build(&pool->ranges);
+        __atomic_store_n(&pool->by_offset, index, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&pool->index_lock);
+    return index;
+}
+
+static const struct hs_host_index *host_index(struct hs_pool *pool)
+{
+    struct hs_host_index *index = __atomic_load_n(&pool->by_host, __ATOMIC_ACQUIRE);
+
+    if (index)
+        return index;
+    pthread_mutex_lock(&pool->index_lock);
+    index = pool->by_host;
+    if (!index) {
+        index = hs_host_index_build(&pool->ranges);
+        __atomic_store_n(&pool->by_host, index, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&pool->index_lock);
+    return index;
+}
+
+/* 0, -ENOENT or -ENOMEM; the offset counts from the pool's first byte. */
+static int offset_in_pool(struct hs_pool *pool, uint64_t host, uint64_t *offset)
+{
+    const struct hs_host_index *index = host_index(pool);
+
+    if (!index)
+        return -ENOMEM;
+    if (!hs_lookup_host(&pool->ranges, index, host, offset) || *offset < pool->ranges.head)
+        return -ENOENT;
+    *offset -= pool->ranges.head;
+    return *offset < pool->ranges.bytes ? 0 : -ENOENT;
+}
+
+/* Inside of a read section. -ENOENT leaves *pool null. */
+static int peek_by_host(uint64_t host, struct hs_pool **pool, uint64_t *offset)
+{
+    struct hs_registry_cursor cursor = {0};
+    int err = -ENOENT;
+
+    while ((*pool = hs_registry_peek_host(host, &cursor))) {
+        err = offset_in_pool(*pool, host, offset);
+        if (err != -ENOENT)
+            break;
+    }
+    return err;
+}
+
+int hs_translate_to_device(struct hs_pool *pool, uint64_t host, uint64_t *device)
+{
+    uint64_t offset = 0;
+    int err;
+
+    hs_epoch_enter();
+    err = pool ? offset_in_pool(pool, host, &offset) : peek_by_host(host, &pool, &offset);
+    if (!err)
+        *device = hs_pool_device_address(pool) + offset;
+    hs_epoch_exit();
+    if (err == -ENOENT)
+        hs_error(err, "%p is in no registered range", (void *)(uintptr_t)host);
+    return err;
+}
+
+int hs_translate_span(struct hs_pool *pool, uint64_t offset, uint64_t bytes,
+                      struct hs_host_range *list, size_t room, size_t *count, uint64_t *covered)
+{
+    const struct hs_ranges *r = &pool->ranges;
+    uint64_t at = offset + r->head, end = at + bytes;
+    size_t run;
+
+    *count = 0;
+    *covered = 0;
+    if (!bytes)
+        return 0;
+    if (offset > r->bytes || bytes > r->bytes - offset)
+        return hs_error(
+            -EINVAL, "the span of %llu bytes at offset %llu leaves its window of %llu bytes",
+            (unsigned long long)bytes, (unsigned long long)offset, (unsigned long long)r->bytes);
+    run = hs_lookup_offset(r, offset_index(pool), at);
+    if (!room) {
+        *count = hs_lookup_offset(r, offset_index(pool), end - 1) - run + 1;
+        *covered = bytes;
+        return 0;
+    }
+    for (; at < end && *count < room; run++) {
+        uint64_t stop = r->runs[run + 1].offset < end ? r->runs[run + 1].offset : end;
+
+        list[*count].base = (void *)(uintptr_t)(r->runs[run].cpu + (at - r->runs[run].offset));
+        list[*count].bytes = (size_t)(stop - at);
+        ++*count;
+        *covered += stop - at;
+        at = stop;
+    }
+    return 0;
+}
+
+int hs_translate_to_host(uint64_t device, uint64_t bytes, struct hs_host_range *list, size_t room,
+                         size_t *count, uint64_t *covered)
+{
+    struct hs_pool *pool;
+    int err = -ENOENT;
+
+    hs_epoch_enter();
+    pool = hs_registry_peek(device);
+    if (pool && device >= hs_pool_device_address(pool) &&
+        device - hs_pool_device_address(pool) < pool->ranges.bytes)
+        err = hs_translate_span(pool, device - hs_pool_device_address(pool), bytes, list, room,
+                                count, covered);
+    hs_epoch_exit();
+    if (err == -ENOENT)
+        hs_error(err, "%p is in no window", (void *)(uintptr_t)device);
+    return err;
+}
+
+int hs_translate_find(uint64_t address, struct hs_pool **pool, uint64_t *offset, bool *is_device)
+{
+    int err = -ENOENT;
+
+    hs_epoch_enter();
+    *pool = hs_registry_peek(address);
+    *is_device = *pool;
+    if (*pool) {
+        *offset = address - hs_pool_device_address(*pool);
+        err = address >= hs_pool_device_address(*pool) && *offset < (*pool)->ranges.bytes ? 0
+                                                                                          : -ENOENT;
+    } else {
+        err = peek_by_host(address, pool, offset);
+    }
+    if (!err)
+        hs_registry_hold(*pool);
+    hs_epoch_exit();
+    if (err == -ENOENT)
+        hs_error(err, "%p is in no window and in no registered range", (void *)(uintptr_t)address);
+    return err;
+}

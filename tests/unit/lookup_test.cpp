@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+// Translation agrees with a search through the whole list, for every shape of list.
+#include <algorithm>
+#include <hs_test.hpp>
+#include <vector>
+
+#include "error.h"
+#include "fake_kfd.hpp"
+#include "lookup.h"
+#include "translate.h"
+
+namespace
+{
+
+constexpr uint64_t page = HS_PAGE_BYTES;
+using List = std::vector<hs_host_range>;
+
+struct Sealed {
+    Sealed(const List &list, bool overlap)
+    {
+        REQUIRE(hs_ranges_build(&r, list.data(), list.size(), overlap) == 0);
+        hs_ranges_seal(&r);
+        by_offset = hs_offset_index_build(&r);
+        by_host = hs_host_index_build(&r);
+        REQUIRE(by_offset);
+        REQUIRE(by_host);
+    }
+    ~Sealed()
+    {
+        hs_sys.free(by_offset);
+        hs_host_index_free(by_host);
+        hs_ranges_destroy(&r);
+    }
+    Sealed(const Sealed &) = delete;
+    Sealed &operator=(const Sealed &) = delete;
+
+    hs_ranges r{};
+    hs_offset_index *by_offset;
+    hs_host_index *by_host;
+};
+
+// The lowest offset of a host address, the slow way; false if none.
+bool slow_host(const List &list, uint64_t address, uint64_t *offset)
+{
+    uint64_t at = 0;
+    for (const auto &range : list) {
+        auto base = reinterpret_cast<uint64_t>(range.base);
+        if (address >= base && address < base + range.bytes) {
+            *offset = at + (address - base);
+            return true;
+        }
+        at += range.bytes;
+    }
+    return false;
+}
+
+// Lists of many shapes: equal and very unequal sizes, dense and wide, ascending and shuffled,
+// coalescing.
+List make_list(std::mt19937_64 &random, int shape)
+{
+    List list;
+    size_t count = 1 + random() % 300;
+    uint64_t address = page * (1 + random() % 1000);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes = page * (shape & 1 ? 1 + random() % 3 : 1);
+        if (shape & 2 && random() % 50 == 0)
+            bytes = page * (1 + random() % 100000);
+        list.push_back({reinterpret_cast<void *>(address), bytes});
+        address += bytes + page * (shape & 4 ? random() % 3 : 1 + random() % 100000);
+    }
+    if (shape & 8)
+        std::shuffle(list.begin(), list.end(), random);
+    return list;
+}
+
+} // namespace
+
+TEST_CASE("both indexes agree with a search through the list")
+{
+    HS_RANDOM(random);
+    size_t wrong = 0;
+
+    for (int shape = 0; shape < 16; shape++) {
+        for (int round = 0; round < 20; round++) {
+            List list = make_list(random, shape);
+            Sealed s(list, false);
+            for (int query = 0; query < 200; query++) {
+                uint64_t offset = random() % s.r.window_bytes, host = 0, back = 0;
+                size_t run = hs_lookup_offset(&s.r, s.by_offset, offset);
+                wrong += run != hs_lookup_offset(&s.r, nullptr, offset);
+                wrong += offset < s.r.runs[run].offset || offset >= s.r.runs[run + 1].offset;
+                host = s.r.runs[run].cpu + (offset - s.r.runs[run].offset);
+                wrong += !hs_lookup_host(&s.r, s.by_host, host, &back) || back != offset;
+
+                uint64_t elsewhere =
+                    s.r.lowest - page + random() % (s.r.highest - s.r.lowest + 2 * page);
+                uint64_t expected = 0;
+                bool in = slow_host(list, elsewhere, &expected);
+                wrong += hs_lookup_host(&s.r, s.by_host, elsewhere, &back) != in;
+                wrong += in && back != expected;
+            }
+        }
+    }
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("with aliasing the lowest offset is found, also in nested ranges")
+{
+    HS_RANDOM(random);
+    size_t wrong = 0, hits = 0;
+
+    for (int round = 0; round < 300; round++) {
+        List list;
+        size_t count = 1 + random() % 40;
+        for (size_t i = 0; i < count; i++)
+            list.push_back(
+                {reinterpret_cast<void *>(page * (1 + random() % 64)), page * (1 + random() % 16)});
+        Sealed s(list, true);
+        for (int query = 0; query < 200; query++) {
+            uint64_t address = random() % (90 * page), expected = 0, back = 0;
+            bool in = slow_host(list, address, &expected);
+            wrong += hs_lookup_host(&s.r, s.by_host, address, &back) != in;
+            wrong += in && back != expected;
+            hits += in;
+        }
+    }
+    CHECK(wrong == 0);
+    CHECK(hits > 1000);
+}
+
+TEST_CASE("a span becomes the list of its host ranges, whole or in parts")
+{
+    HS_RANDOM(random);
+    FakeKfd kfd(FakeKernel::batch);
+    Fragments memory(40);
+    memory.list.front().base = static_cast<char *>(memory.list.front().base) + 100;
+    memory.list.front().bytes -= 100;
+    memory.list.back().bytes = 77;
+    Request request(memory.list);
+    hs_pool *pool = nullptr;
+    REQUIRE(hs_pool_create(&pool, &request) == 0);
+    uint64_t start = hs_pool_device_address(pool);
+
+    for (int round = 0; round < 500; round++) {
+        uint64_t offset = random() % pool->ranges.bytes;
+        uint64_t bytes = 1 + random() % (pool->ranges.bytes - offset), covered = 0, total = 0;
+        size_t wanted = 0, count = 0, room = 1 + random() % 10, parts = 0;
+        REQUIRE(hs_translate_to_host(start + offset, bytes, nullptr, 0, &wanted, &covered) == 0);
+        REQUIRE(covered == bytes);
+        while (total < bytes) {
+            std::vector<hs_host_range> part(room);
+            REQUIRE(hs_translate_to_host(start + offset + total, bytes - total, part.data(), room,
+                                         &count, &covered) == 0);
+            REQUIRE(count >= 1);
+            uint64_t sum = 0;
+            for (size_t i = 0; i < count; i++) {
+                uint64_t device = 0;
+                REQUIRE(hs_translate_to_device(nullptr, reinterpret_cast<uint64_t>(part[i].base),
+                                               &device) == 0);
+                REQUIRE(device == start + offset + total + sum);
+                sum += part[i].bytes;
+            }
+            REQUIRE(sum == covered);
+            total += covered;
+            parts += count;
+        }
+        REQUIRE(total == bytes);
+        REQUIRE(parts == wanted);
+    }
+    size_t count;
+    uint64_t covered;
+    CHECK(hs_translate_to_host(start + 5, pool->ranges.bytes, nullptr, 0, &count, &covered) ==
+          -EINVAL);
+    CHECK(hs_translate_to_host(start - 1, 1, nullptr, 0, &count, &covered) == -ENOENT);
+    CHECK(hs_translate_to_host(start + pool->ranges.bytes, 1, nullptr, 0, &count, &covered) ==
+          -ENOENT);
+    CHECK(destroy_pool(pool) == 0);
+}
+
+TEST_CASE("only the caller's bytes are known, not the rest of the end pages")
+{
+    FakeKfd kfd(FakeKernel::batch);
+    Fragments memory(1);
+    auto base = reinterpret_cast<uint64_t>(memory.list[0].base);
+    memory.list[0] = {reinterpret_cast<void *>(base + 100), 50};
+    Request request(memory.list);
+    hs_pool *pool = nullptr;
+    uint64_t device = 0;
+    REQUIRE(hs_pool_create(&pool, &request) == 0);
+
+    CHECK(hs_translate_to_device(nullptr, base + 99, &device) == -ENOENT);
+    CHECK(hs_translate_to_device(nullptr, base + 150, &device) == -ENOENT);
+    REQUIRE(hs_translate_to_device(nullptr, base + 149, &device) == 0);
+    CHECK(device == hs_pool_device_address(pool) + 49);
+    CHECK(destroy_pool(pool) == 0);
+    CHECK(hs_translate_to_device(nullptr, base + 149, &device) == -ENOENT);
+}
+
+TEST_CASE("an address is found among pools whose memory interleaves")
+{
+    FakeKfd kfd(FakeKernel::batch);
+    Fragments memory(64);
+    std::vector<hs_pool *> pools(4);
+    for (size_t i = 0; i < pools.size(); i++) {
+        std::vector<hs_host_range> mine;
+        for (size_t k = i; k < memory.list.size(); k += pools.size())
+            mine.push_back(memory.list[k]);
+        Request request(mine);
+        REQUIRE(hs_pool_create(&pools[i], &request) == 0);
+    }
+    for (size_t k = 0; k < memory.list.size(); k++) {
+        uint64_t device = 0, offset = 0;
+        hs_pool *pool = nullptr;
+        bool is_device = true;
+        auto base = reinterpret_cast<uint64_t>(memory.list[k].base);
+        REQUIRE(hs_translate_to_device(nullptr, base + 7, &device) == 0);
+        CHECK(device == pools[k % 4]->gpu_base + (k / 4) * page + 7);
+        REQUIRE(hs_translate_find(base + 7, &pool, &offset, &is_device) == 0);
+        CHECK(pool == pools[k % 4]);
+        CHECK(!is_device);
+        hs_registry_release(pool);
+        REQUIRE(hs_translate_find(device, &pool, &offset, &is_device) == 0);
+        CHECK(pool == pools[k % 4]);
+        CHECK(is_device);
+        hs_registry_release(pool);
+    }
+    for (hs_pool *pool : pools)
+        CHECK(destroy_pool(pool) == 0);
+}
