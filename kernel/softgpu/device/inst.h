@@ -21,7 +21,6 @@ enum sg_next {
     SG_BARRIER,  /* the wave waits at s_barrier */
     SG_END,      /* s_endpgm */
     SG_FAULT,    /* wave->fault says why; the wave is stopped at this instruction */
-    SG_MESSAGE,  /* s_sendmsg of an interrupt: raise event w->s[SG_S_M0] & 0x7fffff, then go on */
     SG_TRAP,     /* s_trap: id in inst->imm; illegal instruction if inst->encoding is SG_ENC_NONE */
 };
 

@@ -481,30 +481,27 @@ OP(s_getpc_b64)
 
 OP(s_setpc_b64)
 {
-    sg_jump(w, src0_64(w, inst));
-    return SG_NEXT;
+    return sg_wave_jump(w, src0_64(w, inst));
 }
 
 OP(s_swappc_b64)
 {
     uint64_t target = src0_64(w, inst);
     sg_write64(w, inst->dst, sg_pc_of(w, w->ip));
-    sg_jump(w, target);
-    return SG_NEXT;
+    return sg_wave_jump(w, target);
 }
 
 OP(s_call_b64)
 {
     sg_write64(w, inst->dst, sg_pc_of(w, w->ip));
-    sg_branch(w, (int32_t)inst->imm);
-    return SG_NEXT;
+    return sg_branch(w, (int32_t)inst->imm);
 }
 
 #define BRANCH(name, condition)                                                                    \
     OP(name)                                                                                       \
     {                                                                                              \
         if (condition)                                                                             \
-            sg_branch(w, (int32_t)inst->imm);                                                      \
+            return sg_branch(w, (int32_t)inst->imm);                                               \
         return SG_NEXT;                                                                            \
     }
 BRANCH(s_branch, true)
@@ -557,9 +554,8 @@ OP(s_sendmsg)
 {
     char text[64];
 
-    (void)w;
     if ((inst->imm & 15) == 1)
-        return SG_MESSAGE;
+        return sg_wave_interrupt(w, w->s[SG_S_M0] & 0x7fffff);
     sg_unimplemented("message of %s", sg_inst_text(inst, text, sizeof(text)));
 }
 
