@@ -51,6 +51,20 @@ AT(hipScatterPoolUsage, freeBlockCount, 64);
 AT(hipScatterPoolUsage, fragmentation, 72);
 BYTES(hipScatterPoolUsage, 80);
 
+AT(hipScatterPointerAttributes, structSize, 0);
+AT(hipScatterPointerAttributes, pool, 8);
+AT(hipScatterPointerAttributes, devicePointer, 16);
+AT(hipScatterPointerAttributes, hostPointer, 24);
+AT(hipScatterPointerAttributes, hostContiguous, 32);
+AT(hipScatterPointerAttributes, offset, 40);
+AT(hipScatterPointerAttributes, windowStart, 48);
+AT(hipScatterPointerAttributes, windowSize, 56);
+AT(hipScatterPointerAttributes, isDevicePointer, 64);
+AT(hipScatterPointerAttributes, device, 68);
+AT(hipScatterPointerAttributes, flags, 72);
+AT(hipScatterPointerAttributes, backing, 76);
+BYTES(hipScatterPointerAttributes, 80);
+
 AT(hipScatterStats, structSize, 0);
 AT(hipScatterStats, ioctls, 8);
 AT(hipScatterStats, allocBatch, 16);
