@@ -34,7 +34,9 @@ struct sg_queue {
 
 struct sg_vm *sg_vm_create(void)
 {
-    return calloc(1, sizeof(struct sg_vm));
+    struct sg_vm *vm = calloc(1, sizeof(*vm));
+    fake.vms[fake.vm_count++ % 16] = vm;
+    return vm;
 }
 
 void sg_vm_destroy(struct sg_vm *vm)

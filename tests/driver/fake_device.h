@@ -12,6 +12,8 @@ extern "C" {
 struct fake_device {
     struct sg_device *devices[16]; /* in order of creation */
     int device_count;
+    struct sg_vm *vms[16];
+    int vm_count;
     int paused; /* pauses without their resume */
     int pauses; /* ever */
     int queues; /* that exist */
