@@ -35,6 +35,17 @@ static int forced_kind(const struct hs_pool *pool, enum hs_backing_kind *kind, c
 
     *kind = pool->forced;
     *by = "asked for by the caller";
+    if (pool->needs_pointer_known) {
+        if (pool->forced != HS_BACKING_AUTO && pool->forced != HS_BACKING_ALIAS)
+            return hs_error(
+                -EINVAL,
+                "a window that works with HIP's memory calls needs the alias backing, but %s "
+                "was asked for",
+                hs_backing_name(pool->forced));
+        *kind = HS_BACKING_ALIAS;
+        *by = "needed by HIP's memory calls";
+        return 0;
+    }
     if (pool->forced != HS_BACKING_AUTO || !value || !*value)
         return 0;
     *by = "asked for by HIP_SCATTER_BACKING";
@@ -87,6 +98,8 @@ static int create_with(struct hs_pool *pool, const struct hs_backing *backing)
 
 static int create_forced(struct hs_pool *pool, enum hs_backing_kind kind, const char *by)
 {
+    int err;
+
     switch (kind) {
     case HS_BACKING_BATCH:
         add_reason(pool, "batch: %s (%s)", by, pool->owner->wire_why);
@@ -98,8 +111,28 @@ static int create_forced(struct hs_pool *pool, enum hs_backing_kind kind, const 
         add_reason(pool, "per-range: %s", by);
         return create_with(pool, &hs_backing_per_range);
     default:
-        return hs_error(-EOPNOTSUPP, "the alias backing was %s, but this version has none", by);
+        add_reason(pool, "alias: %s", by);
+        err = create_with(pool, &hs_backing_alias);
+        if (err)
+            hs_error_prefix("the alias backing");
+        return err;
     }
+}
+
+/* Tries a backing on the way to the next one. True: that is settled, with *result. */
+static bool try_backing(struct hs_pool *pool, const struct hs_backing *backing, const char *why,
+                        int *result)
+{
+    *result = create_with(pool, backing);
+    if (!*result) {
+        add_reason(pool, "%s: %s", backing->name, why);
+        return true;
+    }
+    if (!other_backing_may_work(*result))
+        return true;
+    add_reason(pool, "not %s: %.160s", backing->name, hs_error_text());
+    pool->failed_run = SIZE_MAX;
+    return false;
 }
 
 int hs_backing_create(struct hs_pool *pool)
@@ -115,18 +148,14 @@ int hs_backing_create(struct hs_pool *pool)
     if (kind != HS_BACKING_AUTO)
         return create_forced(pool, kind, by);
 
-    if (pool->owner->wire != HS_WIRE_NONE) {
-        err = create_with(pool, &hs_backing_batch);
-        if (!err) {
-            add_reason(pool, "batch: the kernel has it (%s)", pool->owner->wire_why);
-            return 0;
-        }
-        if (!other_backing_may_work(err))
-            return err;
-        add_reason(pool, "not batch: %.200s", hs_error_text());
-    } else {
+    if (pool->owner->wire == HS_WIRE_NONE)
         add_reason(pool, "not batch: the kernel has none (%s)", pool->owner->wire_why);
-    }
+    else if (try_backing(pool, &hs_backing_batch, pool->owner->wire_why, &err))
+        return err;
+    if (pool->ranges.count < HS_ALIAS_BREAK_EVEN)
+        add_reason(pool, "not alias: pays from %u ranges on", HS_ALIAS_BREAK_EVEN);
+    else if (try_backing(pool, &hs_backing_alias, "shared memory, seen at a second address", &err))
+        return err;
     err = create_with(pool, &hs_backing_per_range);
     if (!err)
         add_reason(pool, "per-range: works on every kernel");

@@ -24,12 +24,19 @@ struct hs_backing {
     int (*revoke)(struct hs_pool *pool, uint32_t gpu_id);
 };
 
+extern const struct hs_backing hs_backing_alias;
 extern const struct hs_backing hs_backing_batch;
 extern const struct hs_backing hs_backing_per_range;
 
 /* Chooses by pool->forced, HIP_SCATTER_BACKING and the kernel, creates, and says why in
  * pool->reason. */
 int hs_backing_create(struct hs_pool *pool);
+
+/*
+ * From this many runs on an alias window costs less than one buffer per run, where both are
+ * possible. Measured: docs/results.md.
+ */
+#define HS_ALIAS_BREAK_EVEN 8u
 
 const char *hs_backing_name(enum hs_backing_kind kind);
 

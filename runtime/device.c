@@ -170,6 +170,18 @@ struct hs_device *hs_device_at_pci(uint32_t domain, uint32_t bus, uint32_t slot,
     return NULL;
 }
 
+void hs_devices_common_aperture(uint64_t *lowest, uint64_t *highest)
+{
+    *lowest = 0;
+    *highest = UINT64_MAX;
+    for (size_t i = 0; i < table.count; i++) {
+        const struct hs_device *d = &table.devices[i];
+
+        *lowest = d->lowest > *lowest ? d->lowest : *lowest;
+        *highest = d->highest < *highest ? d->highest : *highest;
+    }
+}
+
 int hs_device_probe(struct hs_device *device)
 {
     int err = 0;

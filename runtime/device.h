@@ -48,6 +48,9 @@ struct hs_device *hs_device_of_agent(hsa_agent_t agent);
  */
 struct hs_device *hs_device_at_pci(uint32_t domain, uint32_t bus, uint32_t slot, unsigned nth);
 
+/* What all devices can address: access may be granted to any of them later. */
+void hs_devices_common_aperture(uint64_t *lowest, uint64_t *highest);
+
 /* Asks the kernel once per device which batch wire format it has. */
 int hs_device_probe(struct hs_device *device);
 

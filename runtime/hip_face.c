@@ -29,7 +29,7 @@ _Static_assert((int)hipScatterBackingKindBatch == (int)HS_BACKING_BATCH &&
 #define KNOWN_FLAGS                                                                                \
     (hipScatterRegisterPortable | hipScatterRegisterMapped | hipScatterRegisterReadOnly |          \
      hipScatterRegisterAllowAliasing | hipScatterRegisterCoarseGrained |                           \
-     hipScatterRegisterBackingMask)
+     hipScatterRegisterHipMemoryCalls | hipScatterRegisterBackingMask)
 
 hipError_t hs_hip_error(int err)
 {
@@ -42,6 +42,7 @@ hipError_t hs_hip_error(int err)
         return hipErrorInvalidValue;
     case -ENOMEM:
     case -ENOSPC:
+    case -E2BIG: /* mappings, vm.max_map_count */
         return hipErrorOutOfMemory;
     case -ENOENT:
         return hipErrorHostMemoryNotRegistered;
@@ -54,6 +55,8 @@ hipError_t hs_hip_error(int err)
         return hipErrorNoDevice;
     case -ENXIO:
         return hipErrorInvalidDevice;
+    case -EDOM:
+        return hipErrorInvalidMemcpyDirection;
     case -EBADF:
         return hipErrorNotInitialized;
     default:
@@ -119,6 +122,8 @@ static int create(struct hs_pool **pool, const hipScatterPoolProps *props)
         .allow_overlap = props->flags & hipScatterRegisterAllowAliasing,
         .access = {.read_only = !!(props->flags & hipScatterRegisterReadOnly),
                    .coarse_grained = !!(props->flags & hipScatterRegisterCoarseGrained)},
+        .pinner = &hs_hip_pinner,
+        .needs_pointer_known = props->flags & hipScatterRegisterHipMemoryCalls,
         .face_flags = props->flags,
     };
     int err = check_flags(props->flags);
@@ -134,8 +139,12 @@ static int create(struct hs_pool **pool, const hipScatterPoolProps *props)
 
 static int destroy(uint64_t address)
 {
-    struct hs_pool *pool = hs_registry_begin_removal(address);
+    struct hs_pool *pool;
+    int err = hs_kfd_check_process();
 
+    if (err)
+        return err;
+    pool = hs_registry_begin_removal(address);
     if (!pool)
         return hs_error(-ENOENT, "%p is in no window: another thread has unregistered it",
                         (void *)(uintptr_t)address);
@@ -275,6 +284,8 @@ hipError_t hipScatterPoolGetInfo(hipScatterPool_t handle, hipScatterPoolInfo *in
     out.backingName = pool->backing->name;
     out.backingReason = pool->reason;
     out.deviceCount = (int)pool->device_count;
+    if (pool->backing->kind == HS_BACKING_ALIAS)
+        out.hostWindow = pool->window.base + pool->ranges.head;
     out.ioctls = pool->ioctls;
     out.ioctlNs = pool->ioctl_ns;
     out.createNs = pool->create_ns;
@@ -304,6 +315,41 @@ hipError_t hipScatterPoolGetDevices(hipScatterPool_t handle, int *devices, int *
         err = hs_error(-EINVAL, "room for %d devices, but the pool has %d", room, *count);
     hs_registry_release(pool);
     return hs_hip_error(err);
+}
+
+/* Grants or revokes; revoking waits for the devices first. */
+static int change_access(hipScatterPool_t handle, const int *ordinals, int count, bool grant)
+{
+    struct hs_device *devices[HS_MAX_DEVICES];
+    struct hs_pool *pool;
+    int err;
+
+    if (count < 0 || count > HS_MAX_DEVICES || (count && !ordinals))
+        return hs_error(-EINVAL, count && !ordinals ? "devices is null" : "count is out of range");
+    err = hs_hip_init();
+    for (int i = 0; i < count && !err; i++)
+        err = hs_hip_device(ordinals[i], &devices[i]);
+    if (!err)
+        err = hs_hip_hold_pool(handle, &pool);
+    if (err)
+        return err;
+    if (!grant)
+        err = hs_hip_wait(pool);
+    if (!err)
+        err = grant ? hs_pool_grant(pool, devices, (size_t)count)
+                    : hs_pool_revoke(pool, devices, (size_t)count);
+    hs_registry_release(pool);
+    return err;
+}
+
+hipError_t hipScatterPoolGrantAccess(hipScatterPool_t pool, const int *devices, int count)
+{
+    return hs_hip_error(change_access(pool, devices, count, true));
+}
+
+hipError_t hipScatterPoolRevokeAccess(hipScatterPool_t pool, const int *devices, int count)
+{
+    return hs_hip_error(change_access(pool, devices, count, false));
 }
 
 hipError_t hipScatterPoolFromPointer(hipScatterPool_t *handle, const void *devPtr)

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -26,6 +27,18 @@ static struct {
     hipError_t (*get_pci_bus_id)(char *text, int bytes, int ordinal);
     hipError_t (*synchronize)(void);
     const char *(*error_name)(hipError_t error);
+    hipError_t (*host_register)(void *base, size_t bytes, unsigned int flags);
+    hipError_t (*host_unregister)(void *base);
+    hipError_t (*host_get_device_pointer)(void **device, void *host, unsigned int flags);
+    hipError_t (*memory_copy)(void *to, const void *from, size_t bytes, hipMemcpyKind kind);
+    hipError_t (*memory_copy_async)(void *to, const void *from, size_t bytes, hipMemcpyKind kind,
+                                    hipStream_t stream);
+    hipError_t (*memory_set)(void *to, int value, size_t bytes);
+    hipError_t (*memory_set_async)(void *to, int value, size_t bytes, hipStream_t stream);
+    hipError_t (*stream_synchronize)(hipStream_t stream);
+    hipError_t (*launch_host_func)(hipStream_t stream, hipHostFn_t f, void *data);
+    hipError_t (*stream_add_callback)(hipStream_t stream, hipStreamCallback_t f, void *data,
+                                      unsigned int flags);
     int count;
     struct hs_device *devices[HS_MAX_DEVICES]; /* by ordinal */
 } hip = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -57,8 +70,22 @@ static int find_functions(void)
     *(void **)&hip.get_pci_bus_id = find_symbol("hipDeviceGetPCIBusId");
     *(void **)&hip.synchronize = find_symbol("hipDeviceSynchronize");
     *(void **)&hip.error_name = find_symbol("hipGetErrorName");
+    *(void **)&hip.host_register = find_symbol("hipHostRegister");
+    *(void **)&hip.host_unregister = find_symbol("hipHostUnregister");
+    *(void **)&hip.host_get_device_pointer = find_symbol("hipHostGetDevicePointer");
+    *(void **)&hip.memory_copy = find_symbol("hipMemcpy");
+    *(void **)&hip.memory_copy_async = find_symbol("hipMemcpyAsync");
+    *(void **)&hip.memory_set = find_symbol("hipMemset");
+    *(void **)&hip.memory_set_async = find_symbol("hipMemsetAsync");
+    *(void **)&hip.stream_synchronize = find_symbol("hipStreamSynchronize");
+    /* The newer one only where it is: Debian's 5.2.3 does not export it. */
+    *(void **)&hip.launch_host_func = find_symbol("hipLaunchHostFunc");
+    *(void **)&hip.stream_add_callback = find_symbol("hipStreamAddCallback");
     if (!hip.get_device_count || !hip.get_device || !hip.set_device || !hip.get_pci_bus_id ||
-        !hip.synchronize || !hip.error_name)
+        !hip.synchronize || !hip.error_name || !hip.host_register || !hip.host_unregister ||
+        !hip.host_get_device_pointer || !hip.memory_copy || !hip.memory_copy_async ||
+        !hip.memory_set || !hip.memory_set_async || !hip.stream_synchronize ||
+        !hip.stream_add_callback)
         return hs_error(-ENODEV, "the process has not loaded HIP (libamdhip64)");
     return 0;
 }
@@ -180,4 +207,111 @@ int hs_hip_wait(struct hs_pool *pool)
     if (status != hipSuccess)
         return hs_error(-EIO, "waiting for the window's devices: %s", hip.error_name(status));
     return 0;
+}
+
+/* HIP's answer as ours, with the name of the call. */
+static int from_hip(hipError_t status, const char *call)
+{
+    int err;
+
+    switch (status) {
+    case hipSuccess:
+        return 0;
+    case hipErrorInvalidValue:
+        err = -EINVAL;
+        break;
+    case hipErrorOutOfMemory:
+        err = -ENOMEM;
+        break;
+    case hipErrorHostMemoryAlreadyRegistered:
+        err = -EADDRINUSE;
+        break;
+    case hipErrorNotSupported:
+    case hipErrorStreamCaptureUnsupported:
+        err = -EOPNOTSUPP;
+        break;
+    default:
+        err = -EIO;
+        break;
+    }
+    return hs_error(err, "%s gave %s", call, hip.error_name(status));
+}
+
+static int pin(void *cpu, size_t bytes, uint64_t *device)
+{
+    void *address;
+    int err =
+        from_hip(hip.host_register(cpu, bytes, hipHostRegisterPortable | hipHostRegisterMapped),
+                 "hipHostRegister");
+
+    if (err)
+        return err;
+    err = from_hip(hip.host_get_device_pointer(&address, cpu, 0), "hipHostGetDevicePointer");
+    if (err) {
+        hip.host_unregister(cpu);
+        return err;
+    }
+    *device = (uintptr_t)address;
+    return 0;
+}
+
+static int unpin(void *cpu)
+{
+    return from_hip(hip.host_unregister(cpu), "hipHostUnregister");
+}
+
+const struct hs_pinner hs_hip_pinner = {.name = "hipHostRegister", .pin = pin, .unpin = unpin};
+
+int hs_hip_memcpy(void *to, const void *from, size_t bytes, void *stream, int async)
+{
+    if (async)
+        return from_hip(hip.memory_copy_async(to, from, bytes, hipMemcpyDefault, stream),
+                        "hipMemcpyAsync");
+    return from_hip(hip.memory_copy(to, from, bytes, hipMemcpyDefault), "hipMemcpy");
+}
+
+int hs_hip_memset(void *to, int value, size_t bytes, void *stream, int async)
+{
+    if (async)
+        return from_hip(hip.memory_set_async(to, value, bytes, stream), "hipMemsetAsync");
+    return from_hip(hip.memory_set(to, value, bytes), "hipMemset");
+}
+
+int hs_hip_wait_null_stream(void)
+{
+    return from_hip(hip.stream_synchronize(NULL), "hipStreamSynchronize");
+}
+
+/* What hipStreamAddCallback() calls has another signature. */
+struct callback {
+    void (*f)(void *data);
+    void *data;
+};
+
+static void run_callback(hipStream_t stream, hipError_t status, void *data)
+{
+    struct callback callback = *(struct callback *)data;
+
+    (void)stream;
+    (void)status;
+    free(data);
+    callback.f(callback.data);
+}
+
+int hs_hip_call_in_stream(void *stream, void (*f)(void *data), void *data)
+{
+    struct callback *callback;
+    int err;
+
+    if (hip.launch_host_func)
+        return from_hip(hip.launch_host_func(stream, f, data), "hipLaunchHostFunc");
+    callback = malloc(sizeof(*callback));
+    if (!callback)
+        return hs_error(-ENOMEM, "no memory for a stream callback");
+    *callback = (struct callback){.f = f, .data = data};
+    err = from_hip(hip.stream_add_callback(stream, run_callback, callback, 0),
+                   "hipStreamAddCallback");
+    if (err)
+        free(callback);
+    return err;
 }

@@ -298,7 +298,7 @@ int hs_kfd_map(uint64_t handle, const uint32_t *gpu_ids, uint32_t gpus)
     uint32_t done, undone;
     int err = hs_kfd_check_process();
 
-    if (err)
+    if (err || !gpus) /* the kernel calls an empty array EINVAL */
         return err;
     err = call_map(handle, gpu_ids, gpus, &done);
     if (!err)
@@ -314,7 +314,7 @@ int hs_kfd_unmap(uint64_t handle, const uint32_t *gpu_ids, uint32_t gpus)
     uint32_t done, redone;
     int err = hs_kfd_check_process();
 
-    if (err)
+    if (err || !gpus) /* the kernel calls an empty array EINVAL */
         return err;
     err = call_unmap(handle, gpu_ids, gpus, &done);
     if (!err)

@@ -78,3 +78,16 @@ size_t hs_maps_find(const struct hs_maps *maps, uint64_t addr)
     }
     return low;
 }
+
+size_t hs_maps_limit(void)
+{
+    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+    size_t limit = 65530; /* the kernel's default (DEFAULT_MAX_MAP_COUNT) */
+
+    if (file) {
+        if (fscanf(file, "%zu", &limit) != 1)
+            limit = 65530;
+        fclose(file);
+    }
+    return limit;
+}

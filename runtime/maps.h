@@ -28,6 +28,9 @@ struct hs_maps {
 int hs_maps_read(struct hs_maps *maps);
 void hs_maps_free(struct hs_maps *maps);
 
+/* How many mappings the kernel allows a process (vm.max_map_count). */
+size_t hs_maps_limit(void);
+
 /* Index of the first mapping that ends above addr; count if none does. */
 size_t hs_maps_find(const struct hs_maps *maps, uint64_t addr);
 

@@ -44,19 +44,6 @@ static int take_devices(struct hs_pool *pool, const struct hs_pool_request *requ
     return 0;
 }
 
-/* What every device of the process can address: access may be granted to any of them later. */
-static void common_aperture(uint64_t *lowest, uint64_t *highest)
-{
-    *lowest = 0;
-    *highest = UINT64_MAX;
-    for (size_t i = 0; i < hs_device_count(); i++) {
-        const struct hs_device *d = hs_device_at(i);
-
-        *lowest = d->lowest > *lowest ? d->lowest : *lowest;
-        *highest = d->highest < *highest ? d->highest : *highest;
-    }
-}
-
 static struct hs_pool *pool_new(void)
 {
     struct hs_pool *pool = hs_sys.alloc(sizeof(*pool));
@@ -112,13 +99,15 @@ int hs_pool_create(struct hs_pool **out, const struct hs_pool_request *request)
     pool->access = request->access;
     pool->face_flags = request->face_flags;
     pool->forced = request->kind;
+    pool->pinner = request->pinner;
+    pool->needs_pointer_known = request->needs_pointer_known;
     err = take_devices(pool, request);
     if (err)
         goto no_ranges;
     err = hs_ranges_build(&pool->ranges, request->list, request->count, request->allow_overlap);
     if (err)
         goto no_ranges;
-    common_aperture(&lowest, &highest);
+    hs_devices_common_aperture(&lowest, &highest);
     err = hs_window_reserve(&pool->window, pool->ranges.window_bytes, lowest, highest);
     if (err)
         goto no_window;
@@ -184,4 +173,108 @@ int hs_pool_destroy(struct hs_pool *pool)
     hs_ranges_destroy(&pool->ranges);
     pool_delete(pool);
     return 0;
+}
+
+static uint32_t find_device(const struct hs_pool *pool, const struct hs_device *device)
+{
+    uint32_t i = 0;
+
+    while (i < pool->device_count && pool->devices[i] != device)
+        i++;
+    return i;
+}
+
+static void add_device(struct hs_pool *pool, struct hs_device *device)
+{
+    pool->devices[pool->device_count] = device;
+    pool->gpu_ids[pool->device_count++] = device->gpu_id;
+}
+
+/* Keeps the order of the others: the list is what the pool reports. */
+static void drop_device(struct hs_pool *pool, const struct hs_device *device)
+{
+    uint32_t i = find_device(pool, device);
+
+    for (pool->device_count--; i < pool->device_count; i++) {
+        pool->devices[i] = pool->devices[i + 1];
+        pool->gpu_ids[i] = pool->gpu_ids[i + 1];
+    }
+}
+
+bool hs_pool_has_device(struct hs_pool *pool, const struct hs_device *device)
+{
+    bool has;
+
+    pthread_mutex_lock(&pool->lock);
+    has = find_device(pool, device) < pool->device_count;
+    pthread_mutex_unlock(&pool->lock);
+    return has;
+}
+
+/* One device, with the lock held; *done: it was changed. */
+static int change_device(struct hs_pool *pool, struct hs_device *device, bool grant, bool *done)
+{
+    bool has = find_device(pool, device) < pool->device_count;
+    int err = 0;
+
+    *done = false;
+    if (has == grant)
+        return 0;
+    if (grant && pool->device_count == HS_MAX_DEVICES)
+        return hs_error(-ENXIO, "a pool can have %u devices", HS_MAX_DEVICES);
+    err = grant ? pool->backing->grant(pool, device->gpu_id)
+                : pool->backing->revoke(pool, device->gpu_id);
+    if (err)
+        return err;
+    if (grant)
+        add_device(pool, device);
+    else
+        drop_device(pool, device);
+    *done = true;
+    return 0;
+}
+
+static int change_devices(struct hs_pool *pool, struct hs_device *const *devices, size_t count,
+                          bool grant)
+{
+    struct hs_device *changed[HS_MAX_DEVICES], *before[HS_MAX_DEVICES];
+    size_t changes = 0, had;
+    int err = hs_kfd_check_process();
+    bool done;
+
+    if (err)
+        return err;
+    if (count > HS_MAX_DEVICES)
+        return hs_error(-ENXIO, "%zu devices: at most %u are possible", count, HS_MAX_DEVICES);
+    pthread_mutex_lock(&pool->lock);
+    had = pool->device_count;
+    memcpy(before, pool->devices, had * sizeof(before[0]));
+    for (size_t i = 0; i < count && !err; i++) {
+        err = change_device(pool, devices[i], grant, &done);
+        if (!err && done)
+            changed[changes++] = devices[i];
+    }
+    if (err) {
+        while (changes-- > 0)
+            change_device(pool, changed[changes], !grant, &done);
+        /* The undo appends: put the list's order back too, where the undo worked. */
+        if (pool->device_count == had) {
+            for (size_t i = 0; i < had; i++) {
+                pool->devices[i] = before[i];
+                pool->gpu_ids[i] = before[i]->gpu_id;
+            }
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return err;
+}
+
+int hs_pool_grant(struct hs_pool *pool, struct hs_device *const *devices, size_t count)
+{
+    return change_devices(pool, devices, count, true);
+}
+
+int hs_pool_revoke(struct hs_pool *pool, struct hs_device *const *devices, size_t count)
+{
+    return change_devices(pool, devices, count, false);
 }

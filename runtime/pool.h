@@ -31,6 +31,16 @@ struct hs_suballoc;
 struct hs_offset_index;
 struct hs_host_index;
 
+/*
+ * How the program's own runtime makes an ordinary host range visible to all of its devices; the
+ * alias backing needs it. Each face brings its own.
+ */
+struct hs_pinner {
+    const char *name; /* of the call, for texts */
+    int (*pin)(void *cpu, size_t bytes, uint64_t *device);
+    int (*unpin)(void *cpu);
+};
+
 /* What a face asks for. The list and the devices are only read during the call. */
 struct hs_pool_request {
     const struct hs_host_range *list;
@@ -40,7 +50,9 @@ struct hs_pool_request {
     enum hs_backing_kind kind;
     bool allow_overlap;
     struct hs_kfd_access access;
-    unsigned face_flags; /* kept for the face, not interpreted */
+    const struct hs_pinner *pinner;
+    bool needs_pointer_known; /* to the program's runtime: its own memory calls must work */
+    unsigned face_flags;      /* kept for the face, not interpreted */
 };
 
 struct hs_pool {
@@ -58,9 +70,13 @@ struct hs_pool {
     uint64_t *handles; /* per-range: one buffer per run */
     size_t allocated;  /* per-range: handles[0 .. allocated) exist */
     size_t mapped;     /* per-range: handles[0 .. mapped) are mapped */
-    size_t failed_run; /* per-range, after a failed create: the run it stopped at; else SIZE_MAX */
+    size_t pieces;     /* alias: mappings that the window consists of */
+    size_t failed_run; /* per-range and alias, after a failed create: the run it stopped at; else
+                          SIZE_MAX */
 
     struct hs_kfd_access access;
+    const struct hs_pinner *pinner;
+    bool needs_pointer_known;
     enum hs_backing_kind forced;
     char reason[512];
     unsigned face_flags;
@@ -85,6 +101,17 @@ int hs_pool_create(struct hs_pool **out, const struct hs_pool_request *request);
  * is as before.
  */
 int hs_pool_destroy(struct hs_pool *pool);
+
+/*
+ * Gives devices access, or takes it away; those that have, or lack, it already are left alone. All
+ * or nothing. The pool is held by the caller. Revoking does not wait for the device: that is the
+ * face's.
+ */
+int hs_pool_grant(struct hs_pool *pool, struct hs_device *const *devices, size_t count);
+int hs_pool_revoke(struct hs_pool *pool, struct hs_device *const *devices, size_t count);
+
+/* Whether a device has access now. */
+bool hs_pool_has_device(struct hs_pool *pool, const struct hs_device *device);
 
 /* Device address of the first byte. */
 static inline uint64_t hs_pool_device_address(const struct hs_pool *pool)

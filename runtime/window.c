@@ -36,12 +36,12 @@ static void find_vmem(void)
     }
 }
 
-static int reserve_any(struct hs_window *w)
+static int reserve_any(struct hs_window *w, bool plain)
 {
     void *map = NULL;
 
     pthread_once(&vmem_once, find_vmem);
-    if (vmem_reserve && vmem_reserve(&map, w->map_bytes, 0, 0) == HSA_STATUS_SUCCESS) {
+    if (!plain && vmem_reserve && vmem_reserve(&map, w->map_bytes, 0, 0) == HSA_STATUS_SUCCESS) {
         w->map = map;
         w->from_hsa = true;
         return 0;
@@ -56,7 +56,8 @@ static int reserve_any(struct hs_window *w)
     return 0;
 }
 
-int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_t highest)
+static int reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_t highest,
+                   bool plain)
 {
     uint64_t base, slack = HS_WINDOW_ALIGN + 2 * HS_PAGE_BYTES;
     int err;
@@ -67,7 +68,7 @@ int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint
                         (unsigned long long)bytes);
     w->bytes = (size_t)bytes;
     w->map_bytes = (size_t)(bytes + slack);
-    err = reserve_any(w);
+    err = reserve_any(w, plain);
     if (err)
         return err;
 
@@ -92,6 +93,41 @@ int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint
         hs_window_release(w);
         return err;
     }
+    return 0;
+}
+
+int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_t highest)
+{
+    return reserve(w, bytes, lowest, highest, false);
+}
+
+int hs_window_make_plain(struct hs_window *w, uint64_t lowest, uint64_t highest)
+{
+    struct hs_window plain;
+    int err;
+
+    if (!w->from_hsa)
+        return 0;
+    err = reserve(&plain, w->bytes, lowest, highest, true);
+    if (err)
+        return err;
+    err = hs_window_release(w);
+    if (err) {
+        hs_window_release(&plain);
+        return err;
+    }
+    *w = plain;
+    return 0;
+}
+
+int hs_window_clear(struct hs_window *w)
+{
+    if (hs_sys.mmap(w->base, w->bytes, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+        return hs_error(-errno, "cannot clear the window (%s)", hs_errno_name(errno));
+    if (hs_sys.madvise(w->base, w->bytes, MADV_DONTFORK))
+        return hs_error(-errno, "cannot keep the window from being inherited by fork (%s)",
+                        hs_errno_name(errno));
     return 0;
 }
 

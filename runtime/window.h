@@ -30,6 +30,14 @@ struct hs_window {
  */
 int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_t highest);
 
+/*
+ * Before mappings of our own replace the reservation in [base, base + bytes): makes it a plain one
+ * that any mapping may replace. And after: takes those mappings away again, so that the window is
+ * only reserved.
+ */
+int hs_window_make_plain(struct hs_window *w, uint64_t lowest, uint64_t highest);
+int hs_window_clear(struct hs_window *w);
+
 /* 0, or a negative errno with the reservation still there. */
 int hs_window_release(struct hs_window *w);
 

@@ -47,6 +47,8 @@ typedef struct hipScatterRange {
 #define hipScatterRegisterCoarseGrained                                                            \
     0x00020000u /**< the GPU may cache; host and kernel see each other's writes at kernel borders  \
                  */
+#define hipScatterRegisterHipMemoryCalls                                                           \
+    0x00040000u /**< HIP's own memory calls must work on the pointer: forces the alias backing */
 #define hipScatterRegisterBackingAuto 0x00000000u     /**< let the library choose */
 #define hipScatterRegisterBackingBatch 0x00100000u    /**< force: one buffer by the batch ioctl */
 #define hipScatterRegisterBackingPerRange 0x00200000u /**< force: one buffer per range */
@@ -150,6 +152,7 @@ typedef struct hipScatterPoolInfo {
     uint64_t ioctls;    /**< ioctls that creation took */
     uint64_t ioctlNs;   /**< nanoseconds spent in them */
     uint64_t createNs;  /**< nanoseconds of the whole creation */
+    void *hostWindow;   /**< alias backing: the CPU sees the window here too; else null */
 } hipScatterPoolInfo;
 
 /**
@@ -185,6 +188,26 @@ HIP_SCATTER_API hipError_t hipScatterPoolGetInfo(hipScatterPool_t pool, hipScatt
  */
 HIP_SCATTER_API hipError_t hipScatterPoolGetDevices(hipScatterPool_t pool, int *devices,
                                                     int *count);
+
+/**
+ * @brief Gives devices access to a pool. Those that have it already are left alone.
+ * @param[in] devices  HIP ordinals
+ * @param[in] count  entries in @p devices
+ * @returns #hipSuccess; #hipErrorInvalidDevice: an unknown ordinal; #hipErrorInvalidValue: null;
+ *     #hipErrorHostMemoryNotRegistered: no such pool; #hipErrorOutOfMemory. All or nothing.
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolGrantAccess(hipScatterPool_t pool, const int *devices,
+                                                     int count);
+
+/**
+ * @brief Takes access to a pool away from devices, the owner too if it is named. Waits for the work
+ * of the pool's devices first. Those that have no access are left alone. A later access from such a
+ * device faults.
+ * @returns as hipScatterPoolGrantAccess(), and #hipErrorNotSupported for the alias backing, whose
+ * windows are visible to every device
+ */
+HIP_SCATTER_API hipError_t hipScatterPoolRevokeAccess(hipScatterPool_t pool, const int *devices,
+                                                      int count);
 
 /**
  * @brief Finds the pool that a device pointer lies in.
@@ -362,6 +385,41 @@ typedef struct hipScatterPointerAttributes {
  */
 HIP_SCATTER_API hipError_t hipScatterPointerGetAttributes(hipScatterPointerAttributes *attributes,
                                                           const void *ptr);
+/** @} */
+
+/**
+ * @name Copies and fills
+ * HIP's own calls know a window pointer only with the alias backing. These know every window, on
+ * either side, at any size and offset, and give everything else to HIP: a program can use them
+ * throughout. A window's bytes are host memory: between windows and host memory the CPU copies,
+ * between a window and device memory a GPU.
+ * @{
+ */
+
+/**
+ * @brief As hipMemcpy(): copies after the work of the null stream and returns when it is done.
+ * @param[in] kind  checked to be one of HIP's; the addresses say what is what
+ * @returns #hipSuccess; #hipErrorInvalidValue: null, or a span that leaves its window;
+ *     #hipErrorInvalidMemcpyDirection; what hipMemcpy() says where no window is concerned;
+ *     #hipErrorOperatingSystem: the device did not do it, or an earlier copy in a stream failed
+ */
+HIP_SCATTER_API hipError_t hipScatterMemcpy(void *dst, const void *src, size_t sizeBytes,
+                                            hipMemcpyKind kind);
+
+/**
+ * @brief As hipMemcpyAsync(): copies in stream order. Host memory, pageable or pinned, must stay
+ * valid until then.
+ * @returns as hipScatterMemcpy(); #hipErrorNotSupported while the stream is being captured
+ */
+HIP_SCATTER_API hipError_t hipScatterMemcpyAsync(void *dst, const void *src, size_t sizeBytes,
+                                                 hipMemcpyKind kind, hipStream_t stream);
+
+/** @brief As hipMemset(), after the work of the null stream. @returns as hipScatterMemcpy() */
+HIP_SCATTER_API hipError_t hipScatterMemset(void *dst, int value, size_t sizeBytes);
+
+/** @brief As hipMemsetAsync(), in stream order. @returns as hipScatterMemcpyAsync() */
+HIP_SCATTER_API hipError_t hipScatterMemsetAsync(void *dst, int value, size_t sizeBytes,
+                                                 hipStream_t stream);
 /** @} */
 
 /** What the library has asked of the kernel since the process started. */

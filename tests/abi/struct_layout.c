@@ -37,7 +37,8 @@ AT(hipScatterPoolInfo, deviceCount, 64);
 AT(hipScatterPoolInfo, ioctls, 72);
 AT(hipScatterPoolInfo, ioctlNs, 80);
 AT(hipScatterPoolInfo, createNs, 88);
-BYTES(hipScatterPoolInfo, 96);
+AT(hipScatterPoolInfo, hostWindow, 96);
+BYTES(hipScatterPoolInfo, 104);
 
 AT(hipScatterPoolUsage, structSize, 0);
 AT(hipScatterPoolUsage, capacity, 8);
