@@ -160,6 +160,7 @@ int hs_hip_hold_pool(hipScatterPool_t handle, struct hs_pool **pool)
 {
     uint64_t address = (uintptr_t)handle;
 
+    *pool = NULL;
     if (!handle)
         return hs_error(-EINVAL, "the pool is null");
     *pool = hs_registry_find(address);
