@@ -159,7 +159,6 @@ int hs_kfd_apertures(struct hs_kfd_aperture *apertures, size_t room, size_t *fou
     struct kfd_process_device_apertures entries[128];
     struct kfd_ioctl_get_process_apertures_new_args args = {
         .kfd_process_device_apertures_ptr = (uintptr_t)entries,
-        .num_of_nodes = sizeof(entries) / sizeof(entries[0]),
     };
     int err = hs_kfd_open();
 
@@ -167,8 +166,16 @@ int hs_kfd_apertures(struct hs_kfd_aperture *apertures, size_t room, size_t *fou
     if (err)
         return err;
     memset(entries, 0, sizeof(entries));
+    /* With 0 entries the call only counts; with more than the machine has nodes it is EINVAL
+     * (kfd_chardev.c, kfd_ioctl_get_process_apertures_new). */
     err = kfd_ioctl(AMDKFD_IOC_GET_PROCESS_APERTURES_NEW, &args);
     count(&counters.probe, 1);
+    if (!err && args.num_of_nodes > sizeof(entries) / sizeof(entries[0]))
+        err = -E2BIG;
+    if (!err && args.num_of_nodes) {
+        err = kfd_ioctl(AMDKFD_IOC_GET_PROCESS_APERTURES_NEW, &args);
+        count(&counters.probe, 1);
+    }
     if (err)
         return hs_error(err, "/dev/kfd does not tell the GPUs' apertures (%s)", hs_errno_name(err));
     for (size_t i = 0; i < args.num_of_nodes && i < room; i++) {
