@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "log.h"
 
 const char *hs_backing_name(enum hs_backing_kind kind)
 {
@@ -131,6 +132,8 @@ static bool try_backing(struct hs_pool *pool, const struct hs_backing *backing, 
     if (!other_backing_may_work(*result))
         return true;
     add_reason(pool, "not %s: %.160s", backing->name, hs_error_text());
+    hs_log(HS_LOG_DECISION, "fallback from=%s error=%s text=\"%s\"", backing->name,
+           hs_errno_name(*result), hs_error_text());
     pool->failed_run = SIZE_MAX;
     return false;
 }

@@ -196,6 +196,12 @@ int hs_device_probe(struct hs_device *device)
     return err;
 }
 
+void hs_device_pci_text(const struct hs_device *device, char *text, size_t bytes)
+{
+    snprintf(text, bytes, "%04x:%02x:%02x.%x", device->domain & 0xffffu, (device->bdf >> 8) & 0xffu,
+             (device->bdf >> 3) & 31u, device->bdf & 7u);
+}
+
 bool hs_device_owns_address(const void *address)
 {
     hsa_amd_pointer_info_t info = {.size = sizeof(info)};

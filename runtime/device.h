@@ -54,6 +54,9 @@ void hs_devices_common_aperture(uint64_t *lowest, uint64_t *highest);
 /* Asks the kernel once per device which batch wire format it has. */
 int hs_device_probe(struct hs_device *device);
 
+/* 0000:03:00.0 */
+void hs_device_pci_text(const struct hs_device *device, char *text, size_t bytes);
+
 /* Whether ROCr says that an address is GPU memory, which cannot be registered. */
 bool hs_device_owns_address(const void *address);
 

@@ -19,6 +19,7 @@
 
 #include "error.h"
 #include "hip_scatter/kfd_batch.h"
+#include "log.h"
 #include "ranges.h"
 #include "sys.h"
 
@@ -133,6 +134,8 @@ static int kfd_ioctl(unsigned long request, void *args)
         if (err == -EAGAIN)
             sched_yield();
     }
+    hs_log(HS_LOG_IOCTL, "ioctl nr=0x%lx result=%s ns=%llu", request & 0xff,
+           err ? hs_errno_name(err) : "0", (unsigned long long)(end - start));
     thread_ns += end - start;
     count(&counters.ns, end - start);
     return err;
@@ -442,8 +445,8 @@ static int probe_flag(uint32_t gpu_id, const struct probe_area *area, int *works
     err = call_alloc(gpu_id, area->va, (uintptr_t)header, HS_PAGE_BYTES, flags, &handle);
     count(&counters.probe, 1);
     if (err != -EINVAL) {
-        snprintf(why, room, "flag 1<<22 gave %s for an empty list",
-                 err ? hs_errno_name(err) : "success, so it is ignored");
+        snprintf(why, room, "flag 1<<22 %s%s", err ? "gave " : "is ignored",
+                 err ? hs_errno_name(err) : "");
         if (err)
             return 0;
         count(&counters.probe, 1);
@@ -498,6 +501,10 @@ int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t ro
     probe_area_drop(&area);
     if (err)
         return err;
+    hs_log(HS_LOG_DECISION, "probe gpu_id=%u wire=%s", gpu_id,
+           *wire == HS_WIRE_NONE    ? "none"
+           : *wire == HS_WIRE_IOCTL ? "ioctl"
+                                    : "flag");
     snprintf(why, room, "KFD %u.%u, %s%s%s", version.major, version.minor,
              *wire == HS_WIRE_FLAG ? by_flag : by_ioctl, *wire == HS_WIRE_NONE ? ", " : "",
              *wire == HS_WIRE_NONE ? by_flag : "");

@@ -13,6 +13,7 @@
 #include "backing.h"
 #include "blame.h"
 #include "error.h"
+#include "log.h"
 #include "lookup.h"
 #include "registry.h"
 #include "suballoc.h"
@@ -127,6 +128,13 @@ int hs_pool_create(struct hs_pool **out, const struct hs_pool_request *request)
     err = hs_registry_add(pool);
     if (err)
         goto no_registry;
+    hs_log(
+        HS_LOG_OPERATION,
+        "register device=0x%llx ranges=%zu runs=%zu bytes=%llu backing=%s devices=%u ioctls=%llu "
+        "ns=%llu reason=\"%s\"",
+        (unsigned long long)hs_pool_device_address(pool), pool->ranges.given, pool->ranges.count,
+        (unsigned long long)pool->ranges.bytes, pool->backing->name, pool->device_count,
+        (unsigned long long)pool->ioctls, (unsigned long long)pool->create_ns, pool->reason);
     *out = pool;
     return 0;
 
@@ -139,6 +147,8 @@ no_window:
     hs_ranges_destroy(&pool->ranges);
 no_ranges:
     pool_delete(pool);
+    hs_log(HS_LOG_ERROR, "register failed error=%s text=\"%s\"", hs_errno_name(err),
+           hs_error_text());
     return err;
 }
 
@@ -167,8 +177,12 @@ int hs_pool_destroy(struct hs_pool *pool)
 
     if (err) {
         hs_registry_cancel_removal(pool);
+        hs_log(HS_LOG_ERROR, "unregister failed error=%s text=\"%s\"", hs_errno_name(err),
+               hs_error_text());
         return err;
     }
+    hs_log(HS_LOG_OPERATION, "unregister device=0x%llx",
+           (unsigned long long)hs_pool_device_address(pool));
     hs_registry_end_removal(pool);
     hs_ranges_destroy(&pool->ranges);
     pool_delete(pool);

@@ -422,6 +422,50 @@ HIP_SCATTER_API hipError_t hipScatterMemsetAsync(void *dst, int value, size_t si
                                                  hipStream_t stream);
 /** @} */
 
+/**
+ * @name Capabilities
+ * @{
+ */
+
+/** How one backing fares on a device. */
+typedef struct hipScatterBackingSupport {
+    hipScatterBacking backing;
+    int works; /**< 1 or 0 */
+    char name[16];
+    char why[256]; /**< why not, or what it needs */
+} hipScatterBackingSupport;
+
+/** What hipScatterGetDeviceCapabilities() tells. Set structSize before the call. */
+typedef struct hipScatterDeviceCapabilities {
+    size_t structSize; /**< in: sizeof(hipScatterDeviceCapabilities); out: bytes filled in */
+    char name[64];     /**< of the device: gfx906 */
+    char pciBusId[16]; /**< 0000:03:00.0 */
+    uint32_t node;     /**< topology */
+    uint32_t gpuId;    /**< what the KFD calls it */
+    uint32_t kfdMajor; /**< interface version of the kernel driver */
+    uint32_t kfdMinor; /**< ... */
+    hipScatterBackingSupport backings[3]; /**< batch, alias, per-range: the order of the choice */
+    uint64_t maxRanges;                   /**< in one registration */
+    uint64_t maxBytes;        /**< registered at once, by all processes together; 0: unknown */
+    uint64_t rangeAlignment;  /**< bytes */
+    uint64_t windowAlignment; /**< bytes */
+    uint64_t lowestAddress;   /**< that the device can use for system memory */
+    uint64_t highestAddress;  /**< ... */
+    uint64_t mappingsFree;    /**< room for alias windows, in ranges */
+} hipScatterDeviceCapabilities;
+
+/**
+ * @brief What this machine can do for a device, before anything is registered. Asks the kernel
+ * once; a kernel without the feature sees no side effect.
+ * @param[in,out] capabilities  structSize must be set; only that many bytes are written
+ * @param[in] device  HIP ordinal
+ * @returns #hipSuccess; #hipErrorInvalidDevice: no such ordinal; #hipErrorInvalidValue: null, or a
+ * structSize that is too small; #hipErrorNoDevice, #hipErrorNotInitialized. Thread safe.
+ */
+HIP_SCATTER_API hipError_t
+hipScatterGetDeviceCapabilities(hipScatterDeviceCapabilities *capabilities, int device);
+/** @} */
+
 /** What the library has asked of the kernel since the process started. */
 typedef struct hipScatterStats {
     size_t structSize;   /**< in: sizeof(hipScatterStats); out: bytes that were filled in */

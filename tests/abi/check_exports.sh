@@ -18,7 +18,7 @@ awk '/^[A-Z_0-9.]+ *\{/ { node = $1 } /local:/ { node = "" }
      node != "" && /^ *[A-Za-z_0-9]+;/ { sub(";", "", $1); print $1, node }' "$map" |
     LC_ALL=C sort >"$tmp/map"
 # A declaration is HIP_SCATTER_API type name(...: the name is what precedes the first parenthesis.
-sed '/^#/d' "$@" | tr '\n' ' ' | grep -o 'HIP_SCATTER_API [^;(]*(' | sed 's/ *($//; s/.*[ *]//' |
+sed '/^#/d' "$@" | tr '\n' ' ' | grep -oE '(HIP|HSA)_SCATTER_API [^;(]*\(' | sed 's/ *($//; s/.*[ *]//' |
     LC_ALL=C sort >"$tmp/headers"
 cut -d' ' -f1 "$tmp/expected" | LC_ALL=C sort >"$tmp/expected_names"
 

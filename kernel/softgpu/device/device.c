@@ -17,7 +17,6 @@ struct sg_device_lock {
     unsigned pauses;
     const struct sg_queue_side *side;
     void *side_state;
-    _Atomic bool attached; /* side is set, for good */
 };
 
 static uint64_t now_ns(void)
@@ -56,9 +55,9 @@ void sg_device_destroy(struct sg_device *dev)
 {
     if (!dev)
         return;
-    sg_exec_destroy(dev->exec); /* its threads poll the queues */
     if (dev->lock->side)
         dev->lock->side->destroy(dev->lock->side_state);
+    sg_exec_destroy(dev->exec);
     pthread_mutex_destroy(&dev->lock->mutex);
     free(dev->lock);
     free(dev);
@@ -71,14 +70,7 @@ void sg_device_attach_queues(struct sg_device *dev, const struct sg_queue_side *
     dev->lock->side_state = state;
     if (dev->lock->pauses)
         side->pause(state);
-    atomic_store(&dev->lock->attached, true);
     pthread_mutex_unlock(&dev->lock->mutex);
-}
-
-bool sg_device_poll_queues(struct sg_device *dev)
-{
-    struct sg_device_lock *lock = dev->lock;
-    return atomic_load(&lock->attached) && lock->side->poll(lock->side_state);
 }
 
 void sg_device_pause(struct sg_device *dev)

@@ -14,9 +14,6 @@
 /* What device.c asks of the packet processors. They attach themselves when the first queue is
  * created. */
 struct sg_queue_side {
-    /* A look at all queues on behalf of an executor thread that has nothing to do; true if a packet
-     * was processed. Submits dispatches, so that the caller may find work when it returns. */
-    bool (*poll)(void *side);
     void (*pause)(void *side); /* on return no packet makes progress; never called twice in a row */
     void (*resume)(void *side);
     void (*destroy)(void *side); /* all queues are gone */
@@ -40,9 +37,6 @@ struct sg_device {
 /* Once, at the first queue. If the device is paused just then, `side->pause` has been called on
  * return. */
 void sg_device_attach_queues(struct sg_device *dev, const struct sg_queue_side *side, void *state);
-/* side->poll, if a queue side is attached; else false. From executor threads, which end before the
- * side. */
-bool sg_device_poll_queues(struct sg_device *dev);
 
 struct sg_exec *sg_exec_create(struct sg_device *dev); /* starts no thread yet; NULL with errno */
 void sg_exec_destroy(struct sg_exec *exec);            /* no dispatch is in flight */

@@ -32,7 +32,6 @@ enum {
     WORKGROUPS_IN_A_ROW =
         64,               /* of one dispatch, before others of the same priority have their turn */
     PATIENCE_ROUNDS = 64, /* without an end of a workgroup, before another one is taken */
-    POLL_NS = 100 * 1000, /* one idle worker looks at the doorbells for so long after work */
 };
 
 struct worker {
@@ -71,7 +70,6 @@ struct sg_exec {
     struct worker *workers;
     struct sg_scratch_pool *pools;
     _Atomic uint64_t faults;
-    _Atomic bool polled; /* a worker polls the queues */
 };
 
 /* The slots of one scratch memory: one per wave that uses it at a time. Under the executor's lock.
@@ -612,46 +610,11 @@ static bool work_waits(const struct sg_exec *exec)
     return false;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/*
- * Nothing to run: look at the doorbells for a moment before going to sleep, one worker at a time. A
- * kernel that is launched now then starts on this thread, without waking another one up. No lock
- * held, not busy: for a pause the worker is as good as asleep.
- */
-static void poll_queues(struct sg_exec *exec)
-{
-    if (atomic_exchange(&exec->polled, true))
-        return;
-    uint32_t version = atomic_load(&exec->version);
-    uint64_t until = now_ns() + POLL_NS;
-    for (unsigned i = 1; !atomic_load(&exec->attention); i++) {
-        bool moved = sg_device_poll_queues(exec->dev);
-        if (atomic_load(&exec->version) != version)
-            break; /* something was submitted, by this thread or another */
-        if (moved)
-            until = now_ns() + POLL_NS;
-        else if (now_ns() > until)
-            break;
-        if (i % 8 == 0)
-            sched_yield();
-        else
-            __builtin_ia32_pause();
-    }
-    atomic_store(&exec->polled, false);
-}
-
 /* With nothing resident: until there is work. With something: until the pause is over. False: quit.
  */
 static bool rest(struct worker *worker)
 {
     struct sg_exec *exec = worker->exec;
-    bool has_polled = false;
     pthread_mutex_lock(&exec->lock);
     while (!exec->quit &&
            (exec->paused || (!worker->resident_count && !worker->pending && !work_waits(exec)))) {
@@ -660,11 +623,6 @@ static bool rest(struct worker *worker)
             pthread_cond_broadcast(&exec->quiet);
         if (paused) {
             pthread_cond_wait(&exec->resumed, &exec->lock);
-        } else if (!has_polled) {
-            has_polled = true;
-            pthread_mutex_unlock(&exec->lock);
-            poll_queues(exec);
-            pthread_mutex_lock(&exec->lock);
         } else {
             exec->sleeping++;
             pthread_cond_wait(&exec->work, &exec->lock);
@@ -809,9 +767,7 @@ static int enlist(struct sg_exec *exec, struct sg_dispatch_state *state)
     atomic_store(&state->stop, 0);
     atomic_store_explicit(&state->remaining, (int64_t)state->total, memory_order_release);
     atomic_fetch_add(&exec->version, 1);
-    /* The worker that polls the queues takes one workgroup itself. */
-    uint64_t wanted = state->total - atomic_load(&exec->polled);
-    uint64_t wake = wanted < exec->sleeping ? wanted : exec->sleeping;
+    uint64_t wake = state->total < exec->sleeping ? state->total : exec->sleeping;
     for (; wake; wake--)
         pthread_cond_signal(&exec->work);
     return 0;

@@ -124,10 +124,8 @@ struct sg_cp {
     _Atomic uint32_t stop;
     /* The pause gate: `inside` counts threads that may touch memory for a packet. */
     _Atomic uint32_t paused, inside;
-    _Atomic uint32_t sleeping; /* the engine's futex: 1 while it sleeps or is about to */
-    _Atomic uint64_t last_work_ns,
-        last_poll_ns;               /* a packet was processed; an executor thread looked */
-    _Atomic bool memory_waited_for; /* the last scan saw a queue that waits for memory */
+    /* The engine's futex: odd while it sleeps. */
+    _Atomic uint32_t sleeping;
 };
 
 /* The device's engine, made at the first call. NULL with errno set. */

@@ -118,7 +118,6 @@ static void on_done(struct sg_dispatch *dispatch, enum sg_dispatch_result result
     struct sg_cp *cp = q->cp;
     struct cp_report report = {.event_count = 0};
     bool drop = true;
-    enum cp_progress progress = CP_IDLE;
     bool inside = cp_gate_enter(cp);
     pthread_mutex_lock(&q->lock);
     if (q->destroying) {
@@ -126,7 +125,7 @@ static void on_done(struct sg_dispatch *dispatch, enum sg_dispatch_result result
         q->in_flight--;
     } else if (inside) {
         cp_finish(q, slot, result, fault, &report);
-        progress = cp_queue_step(q, &report);
+        cp_queue_step(q, &report);
     } else {
         defer(q, slot, result, fault);
         drop = false;
@@ -137,7 +136,5 @@ static void on_done(struct sg_dispatch *dispatch, enum sg_dispatch_result result
     if (drop)
         cp_queue_put(q);
     cp_deliver(cp, &report);
-    /* Others may wait for the signal, or this queue for what the device does not tell. */
-    if (progress == CP_MORE || progress == CP_WAIT_MEMORY || !inside || cp->memory_waited_for)
-        cp_kick(cp);
+    cp_kick(cp);
 }

@@ -3,10 +3,9 @@
  * The engine: one thread that looks at every queue's doorbell, the pause gate, and telling the
  * driver. Owns the list of queues; what a queue does with its packets is aql.c, pm4.c and sdma.c.
  *
- * A doorbell is plain memory, so it must be polled. While the executor has nothing to do, one of
- * its threads does that (side_poll), so that a kernel starts on the thread that saw its doorbell.
- * Else this thread: it naps for an eighth of the time since the last work, is late by at most that
- * much, and costs an idle device a wake-up per millisecond.
+ * A doorbell is plain memory, so it must be polled. The thread spins for a moment after work, then
+ * naps for an eighth of the time since the last work: it is late by at most that much, and an idle
+ * device costs a wake-up per millisecond.
  */
 #include "cp.h"
 
@@ -21,10 +20,9 @@
 #include <unistd.h>
 
 enum {
-    CP_SPIN_NS =
-        30 * 1000, /* after work of a kind that leaves the executor asleep: copies, barriers */
+    CP_SPIN_NS = 60 * 1000,      /* after work: the next doorbell is likely near */
+    CP_SPIN_BUSY_NS = 10 * 1000, /* waves are running: leave the core to them */
     CP_NAP_MIN_NS = 10 * 1000,
-    CP_NAP_POLLED_NS = 50 * 1000, /* an executor thread polls: only in case that it stops */
     CP_NAP_MAX_NS = 1000 * 1000,
     CP_NAP_MEMORY_NS = 100 * 1000, /* some queue waits for a word that the host may write */
 };
@@ -161,8 +159,8 @@ static void halt_faulted(struct sg_cp *cp)
 static enum cp_progress scan(struct sg_cp *cp)
 {
     enum cp_progress most = CP_IDLE;
-    bool waits = false;
     struct sg_queue *q;
+    halt_faulted(cp);
     for (size_t i = 0; (q = queue_at(cp, i)) != NULL; i++) {
         struct cp_report report = {.event_count = 0};
         if (cp_gate_enter(cp)) {
@@ -171,54 +169,45 @@ static enum cp_progress scan(struct sg_cp *cp)
             pthread_mutex_unlock(&q->lock);
             cp_gate_leave(cp);
             most = progress > most ? progress : most;
-            waits |= progress == CP_WAIT_MEMORY;
         }
         cp_queue_put(q);
         cp_deliver(cp, &report);
     }
-    atomic_store_explicit(&cp->memory_waited_for, waits, memory_order_relaxed);
-    if (most == CP_MORE)
-        atomic_store_explicit(&cp->last_work_ns, now_ns(), memory_order_relaxed);
     return most;
-}
-
-static bool side_poll(void *state)
-{
-    struct sg_cp *cp = state;
-    atomic_store_explicit(&cp->last_poll_ns, now_ns(), memory_order_relaxed);
-    return scan(cp) == CP_MORE;
-}
-
-/* How long the engine may sleep after a scan that moved nothing; 0: not at all. */
-static uint64_t nap_ns(struct sg_cp *cp, enum cp_progress progress)
-{
-    uint64_t now = now_ns();
-    uint64_t idle = now - atomic_load_explicit(&cp->last_work_ns, memory_order_relaxed);
-    if (now - atomic_load_explicit(&cp->last_poll_ns, memory_order_relaxed) < CP_NAP_POLLED_NS)
-        return CP_NAP_POLLED_NS;
-    if (idle < CP_SPIN_NS && progress != CP_WAIT_WAVES)
-        return 0;
-    uint64_t longest = progress == CP_WAIT_MEMORY ? CP_NAP_MEMORY_NS : CP_NAP_MAX_NS;
-    uint64_t length = idle / 8 < CP_NAP_MIN_NS ? CP_NAP_MIN_NS : idle / 8;
-    return length < longest ? length : longest;
 }
 
 static void *engine_main(void *state)
 {
     struct sg_cp *cp = state;
+    uint64_t last_work = now_ns();
     unsigned rounds = 0;
     pthread_setname_np(pthread_self(), "softgpu-cp");
     prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);
     while (!atomic_load(&cp->stop)) {
-        halt_faulted(cp);
-        /* Announce the sleep, look, sleep: a kick in between is not lost. */
-        atomic_store(&cp->sleeping, 1);
         enum cp_progress progress = scan(cp);
-        uint64_t length = progress == CP_MORE ? 0 : nap_ns(cp, progress);
-        if (length)
-            nap(cp, length);
-        else if (progress != CP_MORE && ++rounds % 8 == 0)
-            sched_yield();
+        uint64_t now = now_ns();
+        uint64_t idle = now - last_work;
+        if (progress == CP_MORE) {
+            last_work = now;
+            continue;
+        }
+        if (idle < (uint64_t)(progress == CP_WAIT_WAVES ? CP_SPIN_BUSY_NS : CP_SPIN_NS)) {
+            if (++rounds % 8 == 0)
+                sched_yield();
+            else
+                __builtin_ia32_pause();
+            continue;
+        }
+        uint64_t longest = progress == CP_WAIT_MEMORY ? CP_NAP_MEMORY_NS : CP_NAP_MAX_NS;
+        uint64_t length = idle / 8 < CP_NAP_MIN_NS ? CP_NAP_MIN_NS : idle / 8;
+        /* Announce the sleep, look once more, sleep: a kick in between is not lost. */
+        atomic_store(&cp->sleeping, 1);
+        if (scan(cp) == CP_MORE) {
+            atomic_store(&cp->sleeping, 0);
+            last_work = now_ns();
+            continue;
+        }
+        nap(cp, length < longest ? length : longest);
     }
     return NULL;
 }
@@ -265,7 +254,6 @@ static void side_after_fork(void *state)
 }
 
 static const struct sg_queue_side cp_side = {
-    .poll = side_poll,
     .pause = side_pause,
     .resume = side_resume,
     .destroy = side_destroy,

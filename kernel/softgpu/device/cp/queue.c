@@ -239,8 +239,7 @@ void cp_fault(struct sg_queue *q, const struct sg_memory_fault *fault, const cha
         memcpy(report->fault.where, what, length);
         report->fault.where[length] = 0;
     }
-    if (what) /* a wave's fault is counted by the executor */
-        cp_count(&q->cp->dev->counters.memory_faults, 1);
+    cp_count(&q->cp->dev->counters.memory_faults, 1);
     sg_log(SG_LOG_PACKET, "queue %u: memory fault at 0x%llx, %s", q->config.queue_id,
            (unsigned long long)fault->va, report->fault.where);
 }
