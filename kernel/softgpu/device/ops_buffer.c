@@ -78,10 +78,13 @@ SG_TEMPLATE uint64_t addresses(const struct access *a, uint32_t more, uint64_t v
 }
 
 /* Private memory: swizzled by the lane number, one offset for all: lane 0's address says it all. */
-SG_TEMPLATE bool is_stack_slot(const struct access *a)
+SG_TEMPLATE bool is_stack_slot(const struct access *a, unsigned bytes)
 {
-    return a->uniform && a->r.swizzle && a->r.add_tid && a->r.index_stride == SG_LANES &&
-           a->offset[0] % 4 == 0;
+    if (!a->uniform || !a->r.swizzle || !a->r.add_tid || a->r.index_stride != SG_LANES ||
+        a->offset[0] % 4)
+        return false;
+    return a->r.stride ? a->r.records >= SG_LANES
+                       : (uint64_t)a->offset[0] + bytes + a->scalar_offset <= a->r.records;
 }
 
 SG_TEMPLATE uint32_t (*data_rows(const struct sg_wave *w, const struct sg_inst *inst))[SG_LANES]
@@ -153,8 +156,7 @@ SG_TEMPLATE enum sg_next load(struct sg_wave *w, const struct sg_inst *inst, enu
     if (inst->mem.glc)
         sg_wave_acquire(w);
     start_access(w, inst, &a);
-    if (is_stack_slot(&a) && sg_kind_bytes(kind) >= 4 && sg_exec(w) &&
-        (a.r.stride || a.offset[0] + sg_kind_bytes(kind) <= a.r.records - a.scalar_offset)) {
+    if (sg_kind_bytes(kind) >= 4 && sg_exec(w) && is_stack_slot(&a, sg_kind_bytes(kind))) {
         uint64_t start = a.r.base + a.scalar_offset + (uint64_t)a.offset[0] * SG_LANES;
         for (unsigned k = 0; k < sg_kind_dwords(kind) && next == SG_NEXT; k++)
             next = sg_contiguous_load(w, SG_D1, start + 4 * SG_LANES * k, sg_exec(w), v + k,
@@ -177,8 +179,7 @@ SG_TEMPLATE enum sg_next store(struct sg_wave *w, const struct sg_inst *inst, en
     uint32_t(*v)[SG_LANES] = data_rows(w, inst);
     enum sg_next next = SG_NEXT;
     start_access(w, inst, &a);
-    if (is_stack_slot(&a) && kind < SG_STORE8 && sg_exec(w) &&
-        (a.r.stride || a.offset[0] + sg_kind_bytes(kind) <= a.r.records - a.scalar_offset)) {
+    if (kind < SG_STORE8 && sg_exec(w) && is_stack_slot(&a, sg_kind_bytes(kind))) {
         uint64_t start = a.r.base + a.scalar_offset + (uint64_t)a.offset[0] * SG_LANES;
         w->stored = true;
         for (unsigned k = 0; k < sg_kind_dwords(kind) && next == SG_NEXT; k++)
@@ -260,17 +261,19 @@ static enum sg_next op_order(struct sg_wave *w, const struct sg_inst *inst)
 
 #define ATOMICS(X)                                                                                 \
     X(swap, SG_RMW_SWAP, 4)                                                                        \
-    X(swap_x2, SG_RMW_SWAP, 8) X(cmpswap, SG_RMW_CMPSWAP, 4) X(cmpswap_x2, SG_RMW_CMPSWAP, 8)      \
-        X(add, SG_RMW_ADD, 4) X(add_x2, SG_RMW_ADD, 8) X(sub, SG_RMW_SUB, 4)                       \
-            X(sub_x2, SG_RMW_SUB, 8) X(smin, SG_RMW_SMIN, 4) X(smin_x2, SG_RMW_SMIN, 8)            \
-                X(umin, SG_RMW_UMIN, 4) X(umin_x2, SG_RMW_UMIN, 8) X(smax, SG_RMW_SMAX, 4)         \
-                    X(smax_x2, SG_RMW_SMAX, 8) X(umax, SG_RMW_UMAX, 4) X(umax_x2, SG_RMW_UMAX, 8)  \
-                        X(and, SG_RMW_AND, 4) X(and_x2, SG_RMW_AND, 8) X(or, SG_RMW_OR, 4) X(      \
-                            or_x2, SG_RMW_OR, 8) X(xor, SG_RMW_XOR, 4) X(xor_x2, SG_RMW_XOR, 8)    \
-                            X(inc, SG_RMW_INC, 4) X(inc_x2, SG_RMW_INC, 8) X(dec, SG_RMW_DEC, 4)   \
-                                X(dec_x2, SG_RMW_DEC, 8) X(add_f32, SG_RMW_FADD, 4)                \
-                                    X(pk_add_f16, SG_RMW_PK_ADD_F16, 4) X(add_f64, SG_RMW_FADD, 8) \
-                                        X(min_f64, SG_RMW_FMIN, 8) X(max_f64, SG_RMW_FMAX, 8)
+    X(swap_x2, SG_RMW_SWAP, 8)                                                                     \
+    X(cmpswap, SG_RMW_CMPSWAP, 4) X(cmpswap_x2, SG_RMW_CMPSWAP, 8) X(add, SG_RMW_ADD, 4)           \
+        X(add_x2, SG_RMW_ADD, 8) X(sub, SG_RMW_SUB, 4) X(sub_x2, SG_RMW_SUB, 8)                    \
+            X(smin, SG_RMW_SMIN, 4) X(smin_x2, SG_RMW_SMIN, 8) X(umin, SG_RMW_UMIN, 4)             \
+                X(umin_x2, SG_RMW_UMIN, 8) X(smax, SG_RMW_SMAX, 4) X(smax_x2, SG_RMW_SMAX, 8)      \
+                    X(umax, SG_RMW_UMAX, 4) X(umax_x2, SG_RMW_UMAX, 8) X(and, SG_RMW_AND, 4)       \
+                        X(and_x2, SG_RMW_AND, 8) X(or, SG_RMW_OR, 4) X(or_x2, SG_RMW_OR, 8)        \
+                            X(xor, SG_RMW_XOR, 4) X(xor_x2, SG_RMW_XOR, 8) X(inc, SG_RMW_INC, 4)   \
+                                X(inc_x2, SG_RMW_INC, 8) X(dec, SG_RMW_DEC, 4)                     \
+                                    X(dec_x2, SG_RMW_DEC, 8) X(add_f32, SG_RMW_FADD, 4)            \
+                                        X(pk_add_f16, SG_RMW_PK_ADD_F16, 4)                        \
+                                            X(add_f64, SG_RMW_FADD, 8) X(min_f64, SG_RMW_FMIN, 8)  \
+                                                X(max_f64, SG_RMW_FMAX, 8)
 
 #define ACCESS_FUNCTION(what, name, kind)                                                          \
     static enum sg_next op_##name(struct sg_wave *w, const struct sg_inst *inst)                   \
