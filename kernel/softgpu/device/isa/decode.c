@@ -184,6 +184,8 @@ static void fields_short_vector(struct sg_inst *inst, const struct sg_opcode *ro
         inst->sdst = SG_S_VCC;
     if (row->flags & SG_OPF_VCC_SRC)
         inst->alu.src[2] = SG_S_VCC;
+    if (!strcmp(row->mnemonic, "v_swap_b32")) /* its source is always a VGPR */
+        inst->alu.src[0] |= SG_SRC_VGPR0;
     if (row->flags & SG_OPF_ACC) { /* v_accvgpr_mov_b32 */
         inst->dst = (uint16_t)(inst->dst + (SG_SRC_ACC0 - SG_SRC_VGPR0));
         inst->alu.src[0] = (uint16_t)(inst->alu.src[0] + (SG_SRC_ACC0 - SG_SRC_VGPR0));

@@ -205,8 +205,16 @@ static void put_memory(struct text *t, const struct sg_inst *inst, const struct 
         separator(t);
         put_code(t, inst, inst->mem.saddr, row->src_dwords[0] ? row->src_dwords[0] : 2);
     } else if (inst->encoding == SG_ENC_MUBUF || inst->encoding == SG_ENC_MTBUF) {
-        put_vgprs(t, inst->mem.acc, inst->mem.vdata, row->src_dwords[1]);
-        put_vgprs(t, false, inst->mem.vaddr, inst->mem.offen && inst->mem.idxen ? 2 : 1);
+        if (!row->src_dwords[1] && !row->src_dwords[0])
+            return; /* cache control */
+        if (!inst->mem.lds)
+            put_vgprs(t, inst->mem.acc, inst->mem.vdata, row->src_dwords[1]);
+        if (inst->mem.offen || inst->mem.idxen) {
+            put_vgprs(t, false, inst->mem.vaddr, inst->mem.offen && inst->mem.idxen ? 2 : 1);
+        } else if (!inst->mem.lds) {
+            separator(t);
+            put(t, "off");
+        }
         separator(t);
         put_code(t, inst, inst->mem.saddr, 4);
         separator(t);

@@ -58,6 +58,8 @@ def candidates(encoding, op):
         if op < 0x380:
             yield vop3(op, VDST, v) + [0]
             yield vop3(op, VDST, [v[0], v[1], S2]) + [0]
+            yield vop3(op, VDST, [v[0], v[1], 0]) + [0]
+            yield vop3(op, VDST, [v[0], 0, 0]) + [0]
             yield vop3(op, VDST, [v[0], S1, 0]) + [0]
             yield vop3(op, VDST, [S0, S1, 0]) + [0]
     elif encoding == "VOP3P":
@@ -80,6 +82,7 @@ def candidates(encoding, op):
                 yield [0xDC000000 | op << 18 | segment << 14 | glc << 16, V0 | data | saddr << 16, 0]
     elif encoding == "MUBUF":
         yield [0xE0000000 | op << 18 | 1 << 12, V0 | V1 << 8 | (S0 // 4) << 16 | 0x80 << 24, 0]
+        yield [0xE0000000 | op << 18 | 1 << 16, (S0 // 4) << 16 | 0x80 << 24, 0]
         yield [0xE0000000 | op << 18, 0, 0]
     elif encoding == "MTBUF":
         if op < 16:

@@ -207,7 +207,7 @@ static const struct sg_op_entry entries[] = {
     INT_ROWS(u16, T_B16),
     FLOAT_ROWS(f32, T_F32, VF_FLOAT32),
     FLOAT_ROWS(f64, T_F64, VF_FLOAT64),
-    FLOAT_ROWS(f16, T_F16, VF_FLOAT64 | VF_OWN_FLUSH),
+    FLOAT_ROWS(f16, T_F16, VF_FLOAT16),
     CLASS_ROWS(f32, T_F32),
     CLASS_ROWS(f64, T_F64),
     CLASS_ROWS(f16, T_F16),

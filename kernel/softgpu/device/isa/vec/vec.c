@@ -395,7 +395,7 @@ static __attribute__((noinline)) uint64_t run_lanes(sg_lanes_fn *lanes, const st
 {
     uint32_t control, saved;
 
-    if (!(op->flags & VF_FLOAT))
+    if (!(op->flags & (VF_FLOAT32 | VF_FLOAT64)))
         return lanes(d, a, b, c, mask, mode);
     control = host_control(op, mode);
     saved = _mm_getcsr();

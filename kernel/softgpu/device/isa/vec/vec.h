@@ -58,7 +58,8 @@ enum sg_vop_flags {
     VF_VCC_IN = 1 << 4,     /* reads VCC without an operand: v_div_fmas */
     VF_FLOAT32 = 1 << 5,    /* arithmetic under the fp32 bits of MODE */
     VF_FLOAT64 = 1 << 6,    /* arithmetic under the fp64/fp16 bits of MODE */
-    VF_FLOAT = VF_FLOAT32 | VF_FLOAT64,
+    VF_FLOAT16 = 1 << 11,   /* under the same bits, but lanes() rounds by itself */
+    VF_FLOAT = VF_FLOAT32 | VF_FLOAT64 | VF_FLOAT16,
     VF_FLUSH = 1 << 7,     /* fp32 denormals are flushed whatever MODE says: v_mad_f32, v_mac_f32 */
     VF_TEMPORARY = 1 << 8, /* lanes() may not write to a register that is a source */
     VF_KEEP_HIGH = 1 << 9, /* 16-bit result that leaves the upper half of the destination */
@@ -76,8 +77,8 @@ struct sg_vop {
     uint16_t flags;
 };
 
-/* In vec.c: any operands without modifiers; everything. */
-sg_op_fn SG_V(sg_vec_plain), SG_V(sg_vec_generic);
+/* In vec.c: any operands without modifiers; everything. In packed.c: pairs of 16-bit values. */
+sg_op_fn SG_V(sg_vec_plain), SG_V(sg_vec_generic), SG_V(sg_vec_packed);
 #define vec_plain SG_V(sg_vec_plain)
 #define vec_generic SG_V(sg_vec_generic)
 void SG_V(sg_vec_prepare)(struct sg_inst *inst, const struct sg_arch *arch);
