@@ -27,7 +27,8 @@ struct hs_offset_index *hs_offset_index_build(const struct hs_ranges *r)
 {
     unsigned shift = bucket_shift(r->window_bytes, r->count);
     size_t buckets = (size_t)((r->window_bytes - 1) >> shift) + 1;
-    struct hs_offset_index *index = hs_sys.alloc(sizeof(*index) + (buckets + 1) * sizeof(uint32_t));
+    struct hs_offset_index *index =
+        hs_alloc_array(0, sizeof(*index) + (buckets + 1) * sizeof(uint32_t));
     size_t run = 0;
 
     if (!index) {
@@ -94,7 +95,7 @@ static int sort_runs(const struct hs_ranges *r, struct hs_host_index *index, uin
     }
     if (ascending)
         return 0;
-    index->order = hs_sys.alloc(r->count * sizeof(*index->order));
+    index->order = hs_alloc_array(0, r->count * sizeof(*index->order));
     if (!index->order)
         return -ENOMEM;
     return hs_sort_runs(r, index->lowest, *highest, index->order);
@@ -106,7 +107,7 @@ static int note_highest_ends(const struct hs_ranges *r, struct hs_host_index *in
 {
     uint64_t highest = 0;
 
-    index->highest = hs_sys.alloc(r->count * sizeof(*index->highest));
+    index->highest = hs_alloc_array(0, r->count * sizeof(*index->highest));
     if (!index->highest)
         return -ENOMEM;
     for (size_t i = 0; i < r->count; i++) {
@@ -124,7 +125,7 @@ static int fill_buckets(const struct hs_ranges *r, struct hs_host_index *index, 
 
     index->shift = bucket_shift(highest - index->lowest, r->count);
     index->buckets = (size_t)((highest - 1 - index->lowest) >> index->shift) + 1;
-    index->first = hs_sys.alloc((index->buckets + 1) * sizeof(*index->first));
+    index->first = hs_alloc_array(0, (index->buckets + 1) * sizeof(*index->first));
     if (!index->first)
         return -ENOMEM;
     for (size_t b = 0; b <= index->buckets; b++) {

@@ -157,17 +157,16 @@ static int take_apart(struct hs_pool *pool)
 {
     int err = hs_kfd_check_process();
 
+    if (!err)
+        err = pool->backing->destroy(pool);
     if (err)
         return err;
-    hs_ranges_unseal(&pool->ranges); /* an undo hands the list to the kernel again */
-    err = pool->backing->destroy(pool);
-    if (!err) {
-        err = hs_window_release(&pool->window);
-        if (err)
-            pool->backing->create(pool);
-    }
-    if (err)
+    err = hs_window_release(&pool->window);
+    if (err) { /* the kernel gets the list again */
+        hs_ranges_unseal(&pool->ranges);
+        pool->backing->create(pool);
         hs_ranges_seal(&pool->ranges);
+    }
     return err;
 }
 

@@ -154,10 +154,14 @@ static int overlap_by_bitmap(const struct hs_ranges *r, uint64_t *addr)
 /* Overlap through sorted start pages. *addr: a page that two runs share, or 0. */
 static int overlap_by_sort(const struct hs_ranges *r, uint64_t *addr)
 {
-    uint32_t *order = hs_sys.alloc(r->count * sizeof(*order));
+    uint32_t *order;
     uint64_t previous_end = 0;
-    int err;
+    int err = hs_sort_find_overlap(r, addr);
 
+    if (err != -ERANGE)
+        return err;
+    /* Runs too large for that: look at them one by one. */
+    order = hs_alloc_array(0, r->count * sizeof(*order));
     *addr = 0;
     if (!order)
         return hs_error(-ENOMEM, "no memory for the overlap check of %zu ranges", r->count);
@@ -191,7 +195,6 @@ static int check_overlap(const struct hs_ranges *r, const struct hs_host_range *
 int hs_ranges_build(struct hs_ranges *r, const struct hs_host_range *list, size_t count,
                     bool allow_overlap)
 {
-    size_t block_bytes;
     bool ascending = true;
     int err;
 
@@ -203,10 +206,8 @@ int hs_ranges_build(struct hs_ranges *r, const struct hs_host_range *list, size_
     if (count > HS_MAX_RANGES)
         return hs_error(-EINVAL, "%zu ranges: at most %u are supported", count, HS_MAX_RANGES);
 
-    /* One entry more than ranges, for seal(); the header's 8 bytes; whole pages for
-     * aligned_alloc(). */
-    block_bytes = (8 + (count + 1) * sizeof(struct hs_run) + PAGE_MASK) & ~(size_t)PAGE_MASK;
-    r->block = hs_sys.alloc_aligned(HS_PAGE_BYTES, block_bytes);
+    /* One entry more than ranges, for seal(); the header's 8 bytes. */
+    r->block = hs_alloc_array(HS_PAGE_BYTES, 8 + (count + 1) * sizeof(struct hs_run));
     if (!r->block)
         return hs_error(-ENOMEM, "no memory for a list of %zu ranges", count);
     r->runs = (struct hs_run *)(void *)((char *)r->block + 8);

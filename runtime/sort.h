@@ -17,6 +17,13 @@ extern "C" {
  */
 int hs_sort_runs(const struct hs_ranges *r, uint64_t lowest, uint64_t highest, uint32_t *order);
 
+/*
+ * Whether two runs of an unsealed list share a page: *addr is such a page, or 0. Reads the list
+ * once, in order. -ENOMEM with a text; -ERANGE without one: a run is too large for the span, use
+ * hs_sort_runs().
+ */
+int hs_sort_find_overlap(const struct hs_ranges *r, uint64_t *addr);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of sys.h with the real functions in it. Nothing else. */
+/* The table of sys.h with the real functions in it, and what is made of them. Nothing else. */
 #include "sys.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -35,3 +36,27 @@ struct hs_sys_ops hs_sys = {
     .alloc_aligned = aligned_alloc,
     .free = free,
 };
+
+#define HUGE_PAGE_BYTES ((size_t)2 << 20) /* x86-64 */
+
+static size_t round_up(size_t bytes, size_t alignment)
+{
+    return (bytes + alignment - 1) / alignment * alignment;
+}
+
+void *hs_alloc_array(size_t alignment, size_t bytes)
+{
+    void *memory;
+
+    if (bytes > SIZE_MAX - HUGE_PAGE_BYTES)
+        return NULL;
+    if (bytes < HUGE_PAGE_BYTES)
+        return alignment ? hs_sys.alloc_aligned(alignment, round_up(bytes, alignment))
+                         : hs_sys.alloc(bytes);
+    memory = hs_sys.alloc_aligned(HUGE_PAGE_BYTES, round_up(bytes, HUGE_PAGE_BYTES));
+    /* Only an advice: without it the array works too. The rest of the last huge page is left out,
+     * so that no memory is used that nobody asked for. */
+    if (memory)
+        hs_sys.madvise(memory, bytes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE);
+    return memory;
+}

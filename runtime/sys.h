@@ -29,6 +29,14 @@ struct hs_sys_ops {
 
 extern struct hs_sys_ops hs_sys;
 
+/*
+ * Memory for an array that may be large: from 2 MiB on aligned to, and as far as it fills them,
+ * made of huge pages where the system has them. That saves most page faults while it is filled, and
+ * TLB misses while it is read at random. alignment: as of aligned_alloc(), at most 2 MiB; 0: any.
+ * hs_sys.free() frees it.
+ */
+void *hs_alloc_array(size_t alignment, size_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <hs_test.hpp>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "error.h"
 #include "ranges.h"
+#include "sort.h"
 
 namespace
 {
@@ -271,4 +273,67 @@ TEST_CASE("the host memory behind any span of the window, compared page by page"
         REQUIRE(built.r.runs[run + 1].offset > offset);
     }
     CHECK(hs_ranges_span(&built.r, 5, 0, nullptr, 0) == 0);
+}
+
+TEST_CASE("sorting and the overlap check agree with std::stable_sort at every size")
+{
+    HS_RANDOM(random);
+    size_t count = GENERATE(2, 3, 95, 96, 97, 500, 5000);
+    unsigned span_bits = GENERATE(13, 24, 33, 44); // pages
+    // Runs of up to 2^20 pages do not fit beside 44 bits of page number: the slow way must be right
+    // too.
+    unsigned size_bits = GENERATE(0, 20);
+    for (int round = 0; round < 4; round++) {
+        List list;
+        uint64_t first = page << 1;
+        for (size_t i = 0; i < count; i++)
+            list.push_back({at(first + (random() >> (64 - span_bits)) * page),
+                            (1 + (random() & ((1ull << size_bits) - 1))) * page});
+        if (round % 2) // no overlap: gaps between slots of equal size
+            for (size_t i = 0; i < count; i++) {
+                uint64_t slot = (1ull << span_bits) / count;
+                if (slot < 2)
+                    continue;
+                list[i] = {at(first + i * slot * page),
+                           std::min<uint64_t>(list[i].bytes, (slot - 1) * page)};
+            }
+        std::shuffle(list.begin(), list.end(), random);
+        bool expected = false;
+        List sorted = list;
+        std::stable_sort(sorted.begin(), sorted.end(),
+                         [](const auto &a, const auto &b) { return a.base < b.base; });
+        uint64_t end = 0;
+        for (const hs_host_range &range : sorted) {
+            expected = expected || reinterpret_cast<uint64_t>(range.base) < end;
+            end = std::max(end, reinterpret_cast<uint64_t>(range.base) + range.bytes);
+        }
+        Built checked(list);
+        INFO("count " << count << " span " << span_bits << " size " << size_bits << ": "
+                      << checked.text);
+        REQUIRE((checked.err == -EINVAL) == expected);
+
+        Built built(list, true);
+        REQUIRE(built.err == 0);
+        std::vector<uint32_t> order(built.r.count), wanted(built.r.count);
+        std::iota(wanted.begin(), wanted.end(), 0);
+        std::stable_sort(wanted.begin(), wanted.end(), [&](uint32_t a, uint32_t b) {
+            return built.r.runs[a].cpu < built.r.runs[b].cpu;
+        });
+        REQUIRE(hs_sort_runs(&built.r, built.r.lowest, built.r.highest, order.data()) == 0);
+        REQUIRE(order == wanted);
+    }
+}
+
+TEST_CASE("a list large enough for huge pages is whole")
+{
+    List list;
+    for (uint64_t i = 0; i < 400000; i++)
+        list.push_back({at((1 + 2 * i) * page), page});
+    Built built(list);
+    REQUIRE(built.err == 0);
+    CHECK(reinterpret_cast<uint64_t>(built.r.block) % (2 << 20) == 0);
+    size_t wrong = 0;
+    for (size_t i = 0; i < list.size(); i++)
+        wrong += built.r.runs[i].cpu != reinterpret_cast<uint64_t>(list[i].base);
+    CHECK(wrong == 0);
 }
