@@ -144,8 +144,6 @@ int hs_backing_create(struct hs_pool *pool)
     const char *by;
     int err = forced_kind(pool, &kind, &by);
 
-    if (!err)
-        err = hs_device_probe(pool->owner);
     if (err)
         return err;
     if (kind != HS_BACKING_AUTO)

@@ -28,8 +28,8 @@ extern const struct hs_backing hs_backing_alias;
 extern const struct hs_backing hs_backing_batch;
 extern const struct hs_backing hs_backing_per_range;
 
-/* Chooses by pool->forced, HIP_SCATTER_BACKING and the kernel, creates, and says why in
- * pool->reason. */
+/* For a pool whose owner has been probed. Chooses by pool->forced, HIP_SCATTER_BACKING and the
+ * kernel, creates, and says why in pool->reason. */
 int hs_backing_create(struct hs_pool *pool);
 
 /*

@@ -96,15 +96,17 @@ int hs_pool_create(struct hs_pool **out, const struct hs_pool_request *request)
 
     if (!pool)
         return -ENOMEM;
-    hs_kfd_thread_cost(&ioctls, &ioctl_ns);
     pool->access = request->access;
     pool->face_flags = request->face_flags;
     pool->forced = request->kind;
     pool->pinner = request->pinner;
     pool->needs_pointer_known = request->needs_pointer_known;
     err = take_devices(pool, request);
+    if (!err)
+        err = hs_device_probe(pool->owner); /* once per device: not part of this pool's cost */
     if (err)
         goto no_ranges;
+    hs_kfd_thread_cost(&ioctls, &ioctl_ns);
     err = hs_ranges_build(&pool->ranges, request->list, request->count, request->allow_overlap);
     if (err)
         goto no_ranges;

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Large numbers: one pool of a million one-page ranges, and ten thousand live pools.
+#include "kernels/window_kernels.hpp"
+#include "machine.hpp"
+#include "scatter_memory.hpp"
+
+#include <numeric>
+
+using namespace hs_test;
+
+namespace
+{
+
+// The pages of one mapping in shuffled order: no memory is used before it is touched.
+struct Pages {
+    Pages(size_t count, std::mt19937_64 &random) : bytes(count * page_bytes), ranges(count)
+    {
+        map = static_cast<char *>(mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+        REQUIRE(map != MAP_FAILED);
+        for (size_t i = 0; i < count; i++)
+            ranges[i] = {map + i * page_bytes, page_bytes};
+        std::shuffle(ranges.begin(), ranges.end(), random);
+    }
+    ~Pages()
+    {
+        munmap(map, bytes);
+    }
+    Pages(const Pages &) = delete;
+    Pages &operator=(const Pages &) = delete;
+    size_t bytes;
+    char *map = nullptr;
+    std::vector<hipScatterRange> ranges;
+};
+
+} // namespace
+
+TEST_CASE("one pool of a million ranges")
+{
+    HS_RANDOM(random);
+    const size_t count = 1000000;
+    Pages pages(count, random);
+    Window window(pages.ranges, hipScatterRegisterBackingBatch);
+    REQUIRE(window.info().rangeCount == count);
+    REQUIRE(window.info().ioctls == 2);
+
+    for (int i = 0; i < 20; i++) {
+        const size_t at = random() % count;
+        auto *word = static_cast<uint32_t *>(pages.ranges[at].base);
+        uint8_t seen = 0;
+        void *device = nullptr;
+        *word = static_cast<uint32_t>(0x11223300 + i);
+        REQUIRE_HIP(hs_kernels::load_byte(window.data() + at * page_bytes, &seen));
+        CHECK(seen == i);
+        REQUIRE_HIP(hipScatterGetDevicePointer(&device, word, 0));
+        CHECK(device == window.data() + at * page_bytes);
+    }
+    window.unregister();
+}
+
+TEST_CASE("ten thousand live pools")
+{
+    HS_RANDOM(random);
+    const size_t count = 10000;
+    Pages pages(2 * count, random);
+    std::vector<void *> windows(count);
+    for (size_t i = 0; i < count; i++)
+        REQUIRE_HIP(hipHostRegisterScatter(&windows[i], &pages.ranges[2 * i], 2, 0));
+    size_t wrong = 0;
+    for (int i = 0; i < 20000; i++) {
+        const size_t pool = random() % count, half = random() % 2;
+        void *device = nullptr;
+        wrong += hipScatterGetDevicePointer(&device, pages.ranges[2 * pool + half].base, 0) !=
+                 hipSuccess;
+        wrong += device != static_cast<char *>(windows[pool]) + half * page_bytes;
+    }
+    CHECK(wrong == 0);
+    std::shuffle(windows.begin(), windows.end(), random);
+    for (void *window : windows)
+        REQUIRE_HIP(hipHostUnregisterScatter(window));
+}
