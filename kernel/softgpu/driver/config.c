@@ -214,14 +214,6 @@ uint32_t sgd_gpu_id(uint32_t index)
     return 0x5a31u + index * 0x0b2du;
 }
 
-int sgd_gpu_index(uint32_t gpu_id)
-{
-    for (uint32_t i = 0; i < sgd_config()->gpus; i++)
-        if (sgd_gpu_id(i) == gpu_id)
-            return (int)i;
-    return -1;
-}
-
 uint32_t sgd_gpu_pci_location(uint32_t index)
 {
     return (3 + 4 * index) << 8; /* 03:00.0, 07:00.0, ... */

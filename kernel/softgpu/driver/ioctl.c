@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <hip_scatter/kfd_batch.h>
 
@@ -28,7 +27,6 @@ enum { /* numbers that linux-libc-dev of Debian 12 does not have yet */
 #define NEWER (ON(SGD_KERNEL_BATCH_FLAG) | ON(SGD_KERNEL_PROFILER))
 
 struct entry {
-    const char *name;
     uint16_t size; /* of the kernel's argument structure */
     bool in, out;
     uint8_t kernels;      /* bit per enum sgd_kernel that has it */
@@ -45,6 +43,8 @@ static int ioc_profiler(struct sgd_process *p, void *data)
     uint32_t op = *(const uint32_t *)data;
     if (op <= 1)
         atomic_fetch_add(&sgd_counters.profiler_side_effects, 1);
+    if (op == 1 || op == 2)
+        sg_unimplemented("KFD profiler operation %u", op);
     return op == 0 ? 0 : -EINVAL;
 }
 
@@ -71,7 +71,7 @@ static int ioc_svm(struct sgd_process *p, void *data)
     return -EPERM;
 }
 
-#define E(nr, type, i, o, k, h) [_IOC_NR(AMDKFD_IOC_##nr)] = {#nr, sizeof(struct type), i, o, k, h}
+#define E(nr, type, i, o, k, h) [_IOC_NR(AMDKFD_IOC_##nr)] = {sizeof(struct type), i, o, k, h}
 
 static const struct entry table[256] = {
     E(GET_VERSION, kfd_ioctl_get_version_args, 0, 1, EVERY, sgd_ioc_get_version),
@@ -115,12 +115,11 @@ static const struct entry table[256] = {
     E(SET_XNACK_MODE, kfd_ioctl_set_xnack_mode_args, 1, 1, EVERY, sgd_ioc_set_xnack_mode),
     E(CRIU_OP, kfd_ioctl_criu_args, 1, 1, EVERY, NULL),
     E(AVAILABLE_MEMORY, kfd_ioctl_get_available_memory_args, 1, 1, EVERY, sgd_ioc_available_memory),
-    [NR_EXPORT_DMABUF] = {"EXPORT_DMABUF", 16, 1, 1, NEWER, NULL},
-    [NR_RUNTIME_ENABLE] = {"RUNTIME_ENABLE", 16, 1, 1, NEWER, NULL},
-    [NR_DBG_TRAP] = {"DBG_TRAP", 32, 1, 1, NEWER, NULL},
-    [NR_CREATE_PROCESS] = {"CREATE_PROCESS", 8, 1, 1, NEWER, NULL},
-    [NR_BATCH_OR_PROFILER] = {"ALLOC_MEMORY_OF_GPU_BATCH",
-                              sizeof(struct kfd_ioctl_alloc_memory_of_gpu_batch_args), 1, 1,
+    [NR_EXPORT_DMABUF] = {16, 1, 1, NEWER, NULL},
+    [NR_RUNTIME_ENABLE] = {16, 1, 1, NEWER, NULL},
+    [NR_DBG_TRAP] = {32, 1, 1, NEWER, NULL},
+    [NR_CREATE_PROCESS] = {8, 1, 1, NEWER, NULL},
+    [NR_BATCH_OR_PROFILER] = {sizeof(struct kfd_ioctl_alloc_memory_of_gpu_batch_args), 1, 1,
                               ON(SGD_KERNEL_BATCH) | ON(SGD_KERNEL_PROFILER),
                               ioc_batch_or_profiler},
 };
@@ -132,25 +131,6 @@ static int unknown_errno(enum sgd_kernel kernel, uint32_t nr)
         return -EINVAL;
     /* A sparse table ends after its last entry; the numbers in the gap have no function. */
     return kernel == SGD_KERNEL_BATCH && nr < NR_BATCH_OR_PROFILER ? -EINVAL : -ENOTTY;
-}
-
-const char *sgd_ioctl_name(uint32_t nr)
-{
-    return nr < 256 ? table[nr].name : NULL;
-}
-
-int sgd_ioctl_number(const char *name)
-{
-    char *end;
-    unsigned long value = strtoul(name, &end, 0);
-    if (*name >= '0' && *name <= '9' && !*end)
-        return value < 256 ? (int)value : -1;
-    if (!strncasecmp(name, "AMDKFD_IOC_", 11))
-        name += 11;
-    for (int nr = 0; nr < 256; nr++)
-        if (table[nr].name && !strcasecmp(name, table[nr].name))
-            return nr;
-    return -1;
 }
 
 /* ---- injected failures
@@ -205,7 +185,7 @@ static long dispatch(const struct sgd_file *file, unsigned int cmd, void *arg)
     enum sgd_kernel kernel = sgd_config()->kernel;
     uint32_t nr = _IOC_NR(cmd);
     const struct entry *entry = &table[nr];
-    if (!entry->name || !(entry->kernels & ON(kernel)))
+    if (!(entry->kernels & ON(kernel)))
         return unknown_errno(kernel, nr);
     struct sgd_process *p = sgd_process();
     if (!p || file->process != p->generation)
@@ -214,7 +194,7 @@ static long dispatch(const struct sgd_file *file, unsigned int cmd, void *arg)
     if (err)
         return err;
     if (!entry->handler)
-        sg_unimplemented("KFD ioctl %s (0x%02x)", entry->name, nr);
+        sg_unimplemented("KFD ioctl %s (0x%02x)", sgd_ioctl_name(nr), nr);
 
     /* Type and size in the number are ignored: the caller's size is copied, zero-extended to ours.
      */

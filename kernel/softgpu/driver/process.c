@@ -40,6 +40,14 @@ struct sgd_process *sgd_process(void)
     return atomic_load_explicit(&the_process, memory_order_acquire);
 }
 
+int sgd_gpu_index(uint32_t gpu_id)
+{
+    for (uint32_t i = 0; i < sgd_config()->gpus; i++)
+        if (sgd_gpu_id(i) == gpu_id)
+            return (int)i;
+    return -1;
+}
+
 struct sgd_gpu *sgd_gpu_by_id(struct sgd_process *p, uint32_t gpu_id)
 {
     int index = sgd_gpu_index(gpu_id);
@@ -363,13 +371,23 @@ int sgd_ioc_get_tile_config(struct sgd_process *p, void *data)
     return 0;
 }
 
-/* kfd_process.c, kfd_process_xnack_mode: gfx90a can, but only with SVM; we imitate kernels without
- * SVM. */
+/*
+ * The mode can be asked for (a negative value) and set to off, which it is. Turning it on is
+ * refused as on a GPU that cannot replay page faults (kfd_process.c, kfd_process_xnack_mode). A
+ * kernel without CONFIG_HSA_AMD_SVM would answer EPERM to everything; ROCr then complains about
+ * each program's start.
+ */
 int sgd_ioc_set_xnack_mode(struct sgd_process *p, void *data)
 {
-    (void)p;
-    (void)data;
-    return -EPERM; /* CONFIG_HSA_AMD_SVM is off in Debian's kernels */
+    struct kfd_ioctl_set_xnack_mode_args *args = data;
+    if (args->xnack_enabled < 0) {
+        args->xnack_enabled = 0;
+        return 0;
+    }
+    pthread_mutex_lock(&p->lock);
+    int err = p->queue_count ? -EBUSY : args->xnack_enabled ? -EPERM : 0;
+    pthread_mutex_unlock(&p->lock);
+    return err;
 }
 
 int sgd_ioc_acquire_vm(struct sgd_process *p, void *data)
