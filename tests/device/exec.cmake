@@ -3,3 +3,19 @@
 foreach(name mem_vm mem_ops)
     hs_add_catch_test(${name} ${name}.cpp LIBRARIES sg_device LABELS unit)
 endforeach()
+
+find_program(HS_LLVM_MC NAMES llvm-mc-15 llvm-mc)
+if(NOT HS_LLVM_MC)
+    hs_missing("llvm-mc" llvm-15)
+endif()
+set(object ${CMAKE_CURRENT_BINARY_DIR}/exec_programs.gfx906.o)
+add_custom_command(OUTPUT ${object}
+    COMMAND ${HS_LLVM_MC} -triple=amdgcn-amd-amdhsa -mcpu=gfx906 -filetype=obj
+            ${CMAKE_CURRENT_SOURCE_DIR}/exec_programs.s -o ${object}
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/exec_programs.s COMMENT "llvm-mc exec_programs.s" VERBATIM)
+add_custom_target(exec_programs_object DEPENDS ${object})
+hs_add_catch_test(exec_programs exec_programs.cpp exec_shim.c LIBRARIES sg_device LABELS unit)
+if(TARGET exec_programs)
+    target_compile_definitions(exec_programs PRIVATE EXEC_PROGRAMS="${object}")
+    add_dependencies(exec_programs exec_programs_object)
+endif()

@@ -129,6 +129,7 @@ static struct sg_code_page *make_page(struct sg_code *code, uint64_t page_va)
                        !sg_vm_read(code->vm, page_va, page->words, sizeof(page->words), NULL);
     for (unsigned i = 0; i < SG_CODE_SLOTS + SG_CODE_SENTINELS; i++) {
         page->slots[i].dwords = 0;
+        page->slots[i].encoding = SG_ENC_NONE;
         page->slots[i].fn = page->unreadable    ? fetch_fault
                             : i < SG_CODE_SLOTS ? decode_slot
                                                 : next_page;
@@ -206,17 +207,18 @@ enum sg_next sg_wave_branch(struct sg_wave *w, int32_t dwords)
 /* ---- functions of slots that hold no decoded instruction
  * ------------------------------------------- */
 
-/* They count as no instruction. */
-static enum sg_next again(struct sg_wave *w)
+/* They count as no instruction: the loop will count them by the slot's encoding. */
+static enum sg_next again(struct sg_wave *w, const struct sg_inst *inst)
 {
     w->instructions--;
+    w->vector_instructions -= inst->encoding >= SG_ENC_VOP1;
     return SG_NEXT;
 }
 
 static enum sg_next next_page(struct sg_wave *w, const struct sg_inst *inst)
 {
     sg_wave_jump(w, sg_pc_of(w, inst));
-    return again(w);
+    return again(w, inst);
 }
 
 static enum sg_next fetch_fault(struct sg_wave *w, const struct sg_inst *inst)
@@ -275,7 +277,7 @@ static enum sg_next decode_slot(struct sg_wave *w, const struct sg_inst *inst)
     pthread_mutex_unlock(&page->code->lock);
     w->ip = inst; /* the loop may have seen the new length with the old function */
     if (ok)
-        return again(w);
+        return again(w, inst);
     uint32_t reason = SG_FAULT_NOT_PRESENT;
     executable(page->code->vm, page->va + SG_PAGE_BYTES, &reason);
     w->fault = (struct sg_memory_fault){.va = page->va + SG_PAGE_BYTES,

@@ -423,25 +423,32 @@ static enum sg_next interpret(struct sg_wave *w, uint32_t quantum)
     return next;
 }
 
-static void describe_fault(struct sg_wave *w)
+/* Where and what, for a person: also of traps and illegal instructions. */
+static void describe_stop(struct sg_wave *w, enum sg_next next)
 {
     struct sg_memory_fault *fault = &w->fault;
+    const struct sg_inst *inst = w->current;
     char text[160];
-    fault->pc = sg_pc_of(w, w->current);
+    if (next != SG_FAULT)
+        memset(fault, 0, sizeof(*fault));
+    fault->pc = sg_pc_of(w, inst);
     fault->queue_id = w->group->dispatch->queue_id;
-    if (w->current->dwords)
-        sg_inst_text(w->current, text, sizeof(text));
-    else
+    if (!inst->dwords)
         snprintf(text, sizeof(text), "instruction fetch");
+    else if (inst->encoding == SG_ENC_NONE)
+        snprintf(text, sizeof(text), "illegal instruction 0x%08x", inst->imm);
+    else
+        sg_inst_text(inst, text, sizeof(text));
     snprintf(fault->where, sizeof(fault->where), "%s, workgroup (%u, %u, %u), wave %u", text,
              w->group->id[0], w->group->id[1], w->group->id[2], w->index_in_group);
+    sg_log(SG_LOG_WAVE, "wave stopped at pc 0x%llx: %s", (unsigned long long)fault->pc,
+           fault->where);
 }
 
-static enum sg_dispatch_result result_of(struct sg_wave *w, enum sg_next next)
+static enum sg_dispatch_result result_of(const struct sg_wave *w, enum sg_next next)
 {
     if (next == SG_FAULT)
         return SG_DISPATCH_FAULT;
-    memset(&w->fault, 0, sizeof(w->fault));
     return w->current->encoding == SG_ENC_SOPP ? SG_DISPATCH_TRAP : SG_DISPATCH_ILLEGAL;
 }
 
@@ -478,7 +485,7 @@ static bool run_wave(struct sg_resident *resident, struct sg_wave *w, enum sg_ne
         resident->running--;
         return true;
     default:
-        describe_fault(w);
+        describe_stop(w, *next);
         return true;
     }
 }
@@ -532,8 +539,8 @@ static enum turn run_turn(struct worker *worker, struct sg_resident *resident, e
         bool write = false;
         uint64_t page = sg_tlb_page_of_host(&worker->tlb, worker->guard.address, &write);
         worker->wave->fault = (struct sg_memory_fault){.va = page, .reason = SG_FAULT_NOT_PRESENT};
-        describe_fault(worker->wave);
         *next = SG_FAULT;
+        describe_stop(worker->wave, SG_FAULT);
         turn = TURN_STOPPED;
     }
     sg_vm_leave();

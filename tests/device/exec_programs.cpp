@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: MIT
+// Small GFX9 programs (exec_programs.s) on the executor, without queues: initial state, barriers,
+// waves and workgroups that wait for each other, pause, cancel, faults, scratch, code that changes,
+// memory order.
+#include "exec_internals.hpp"
+#include "exec_shim.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include <elf.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace std::chrono_literals;
+
+static const uint64_t CODE = 0x100000000000, DATA = 0x7ead00000000, ARGS = 0x200000000000,
+                      SCRATCH = 0x300000000000;
+
+// The assembled object: bytes of .text and the programs' offsets in it.
+struct object {
+    std::vector<char> file;
+    const char *text = nullptr;
+    size_t text_bytes = 0;
+    std::map<std::string, uint64_t> symbols;
+
+    object()
+    {
+        std::ifstream in(EXEC_PROGRAMS, std::ios::binary);
+        file.assign(std::istreambuf_iterator<char>(in), {});
+        REQUIRE(file.size() > sizeof(Elf64_Ehdr));
+        Elf64_Ehdr header;
+        memcpy(&header, file.data(), sizeof(header));
+        std::vector<Elf64_Shdr> sections(header.e_shnum);
+        memcpy(sections.data(), &file[header.e_shoff], sections.size() * sizeof(sections[0]));
+        const char *names = &file[sections[header.e_shstrndx].sh_offset];
+        for (const auto &section : sections) {
+            if (!strcmp(names + section.sh_name, ".text")) {
+                text = &file[section.sh_offset];
+                text_bytes = section.sh_size;
+            }
+            if (section.sh_type != SHT_SYMTAB)
+                continue;
+            for (size_t at = 0; at < section.sh_size; at += sizeof(Elf64_Sym)) {
+                Elf64_Sym symbol;
+                memcpy(&symbol, &file[section.sh_offset + at], sizeof(symbol));
+                symbols[&file[sections[section.sh_link].sh_offset] + symbol.st_name] =
+                    symbol.st_value;
+            }
+        }
+        REQUIRE(text);
+    }
+};
+
+struct outcome {
+    sg_dispatch_result result;
+    sg_memory_fault fault;
+};
+
+// A dispatch that can be waited for.
+struct launch {
+    sg_dispatch dispatch{};
+    std::mutex mutex;
+    std::condition_variable ended;
+    bool over = false;
+    outcome out{};
+
+    static void done(sg_dispatch *d, sg_dispatch_result result, const sg_memory_fault *fault)
+    {
+        auto *self = static_cast<launch *>(d->owner);
+        std::lock_guard guard(self->mutex);
+        self->out = {result, *fault};
+        self->over = true;
+        self->ended.notify_all();
+    }
+    bool wait(std::chrono::milliseconds limit = 20s)
+    {
+        std::unique_lock guard(mutex);
+        return ended.wait_for(guard, limit, [&] { return over; });
+    }
+};
+
+// A device with one address space, the programs in it, and memory for data.
+struct gpu {
+    sg_device_ops ops{};
+    sg_device *dev;
+    sg_vm *vm = sg_vm_create();
+    static const object &programs()
+    {
+        static const object loaded;
+        return loaded;
+    }
+    std::unique_ptr<shuffled_memory> code, data, args, scratch;
+
+    explicit gpu(uint32_t threads = 2, size_t data_pages = 64)
+    {
+        ops.event = [](void *, uint32_t) {};
+        ops.memory_fault = [](void *, const sg_memory_fault *) {};
+        sg_device_config config{};
+        config.arch = sg_arch_find("gfx906");
+        config.compute_units = 8;
+        config.threads = threads;
+        config.ops = &ops;
+        dev = sg_device_create(&config);
+        REQUIRE(dev);
+        code.reset(new shuffled_memory(vm, CODE, programs().text_bytes / 4096 + 2,
+                                       SG_PTE_READ | SG_PTE_WRITE | SG_PTE_EXEC));
+        data.reset(new shuffled_memory(vm, DATA, data_pages));
+        args.reset(new shuffled_memory(vm, ARGS, 1));
+        scratch.reset(new shuffled_memory(vm, SCRATCH, 16));
+        REQUIRE(sg_vm_write(vm, CODE, programs().text, programs().text_bytes, nullptr));
+        for (size_t i = 0; i < data_pages; i++)
+            memset(data->page(i), 0, 4096);
+    }
+    ~gpu()
+    {
+        sg_device_destroy(dev);
+        code.reset();
+        data.reset();
+        args.reset();
+        scratch.reset();
+        sg_vm_destroy(vm);
+    }
+    uint64_t address(const std::string &name) const
+    {
+        return CODE + programs().symbols.at(name);
+    }
+    // Kernel arguments in a slot of their own.
+    uint64_t arguments(const std::vector<uint64_t> &values, unsigned slot = 0) const
+    {
+        for (size_t i = 0; i < values.size(); i++)
+            memcpy(&args->at(slot * 256 + i * 8), &values[i], 8);
+        return ARGS + slot * 256;
+    }
+    std::unique_ptr<launch> start(uint64_t pc, std::array<uint32_t, 3> grid,
+                                  std::array<uint16_t, 3> group, uint64_t kernarg,
+                                  uint32_t queue = 1)
+    {
+        auto l = std::make_unique<launch>();
+        sg_dispatch &d = l->dispatch;
+        d.dev = dev;
+        d.vm = vm;
+        d.queue_id = queue;
+        d.kernarg_va = kernarg;
+        std::copy(grid.begin(), grid.end(), d.grid);
+        std::copy(group.begin(), group.end(), d.group);
+        d.code_va = pc;
+        d.kernel_code_properties = 8;        // kernarg pointer
+        d.rsrc1 = 5 | 12 << 6 | 0xc0 << 12;  // 24 VGPRs, denormals
+        d.rsrc2 = 2 << 1 | 7 << 7 | 2 << 11; // 2 user SGPRs, workgroup ids, work-item ids
+        d.group_segment_bytes = 4096;
+        d.done = launch::done;
+        d.owner = l.get();
+        REQUIRE(sg_exec_submit(exec_of(dev), &d) == 0);
+        return l;
+    }
+    outcome run(const std::string &name, std::array<uint32_t, 3> grid,
+                std::array<uint16_t, 3> group, const std::vector<uint64_t> &values)
+    {
+        auto l = start(address(name), grid, group, arguments(values));
+        REQUIRE(l->wait());
+        return l->out;
+    }
+    uint32_t word(uint64_t offset) const
+    {
+        return __atomic_load_n(reinterpret_cast<uint32_t *>(&data->at(offset)), __ATOMIC_SEQ_CST);
+    }
+    void set_word(uint64_t offset, uint32_t value) const
+    {
+        __atomic_store_n(reinterpret_cast<uint32_t *>(&data->at(offset)), value, __ATOMIC_SEQ_CST);
+    }
+};
+
+TEST_CASE("every work-item runs once, with its ids, also in partial waves and workgroups")
+{
+    static const struct {
+        std::array<uint32_t, 3> grid;
+        std::array<uint16_t, 3> group;
+    } shapes[] = {{{1, 1, 1}, {1, 1, 1}},       {{64, 1, 1}, {64, 1, 1}},
+                  {{1000, 1, 1}, {256, 1, 1}},  {{100, 7, 3}, {16, 4, 2}},
+                  {{33, 33, 1}, {32, 32, 1}},   {{3, 5, 65}, {1, 2, 64}},
+                  {{4096, 1, 1}, {1024, 1, 1}}, {{65, 1, 1}, {1024, 1, 1}}};
+    for (const auto &s : shapes) {
+        gpu g;
+        auto low = [](uint64_t a, uint64_t b) { return a | b << 32; };
+        REQUIRE(g.run("ids", s.grid, s.group,
+                      {DATA, DATA + 32 * 4096, low(s.grid[0], s.grid[1]),
+                       low(s.group[0], s.group[1]), s.group[2]})
+                    .result == SG_DISPATCH_DONE);
+        bool good = true;
+        uint64_t item = 0;
+        for (uint32_t z = 0; z < s.grid[2]; z++)
+            for (uint32_t y = 0; y < s.grid[1]; y++)
+                for (uint32_t x = 0; x < s.grid[0]; x++, item++) {
+                    uint32_t id = x % s.group[0] | y % s.group[1] << 10 | z % s.group[2] << 20;
+                    good = good && g.word(item * 4) == id && g.word(32 * 4096 + item * 4) == 1;
+                }
+        CHECK(good);
+        CHECK(g.word(32 * 4096 + item * 4) == 0);
+        struct sg_device_stats stats;
+        sg_device_stats(g.dev, &stats);
+        CHECK(stats.instructions == stats.waves * 22);
+        CHECK(stats.vector_instructions == stats.waves * 14);
+    }
+}
+
+TEST_CASE("a grid or workgroup that the hardware cannot launch is refused")
+{
+    gpu g;
+    launch l;
+    sg_dispatch &d = l.dispatch;
+    d.dev = g.dev;
+    d.vm = g.vm;
+    d.group[0] = d.group[1] = d.group[2] = 1;
+    d.grid[0] = d.grid[1] = 1;
+    CHECK(sg_exec_submit(exec_of(g.dev), &d) == -EINVAL); // grid z is 0
+    d.grid[2] = 1;
+    d.group[0] = 1025;
+    CHECK(sg_exec_submit(exec_of(g.dev), &d) == -EINVAL);
+    d.group[0] = 64;
+    d.group_segment_bytes = 64 * 1024 + 1;
+    CHECK(sg_exec_submit(exec_of(g.dev), &d) == -EINVAL);
+}
+
+TEST_CASE("16 waves meet at barriers and see each other's LDS")
+{
+    gpu g;
+    const uint32_t groups = 8, rounds = 37;
+    REQUIRE(g.run("barrier", {1024 * groups, 1, 1}, {1024, 1, 1}, {DATA, rounds}).result ==
+            SG_DISPATCH_DONE);
+    bool good = true;
+    for (uint32_t i = 0; i < groups * 1024; i++)
+        good = good && g.word(i * 4) == (i % 1024 + 1024 * rounds - 64 * rounds) % 1024;
+    CHECK(good);
+}
+
+TEST_CASE("workgroups that spin for a later workgroup all get to run")
+{
+    for (uint32_t threads : {1u, 3u}) {
+        gpu g(threads);
+        const uint32_t groups = 64;
+        REQUIRE(g.run("chain", {64 * groups, 1, 1}, {64, 1, 1}, {DATA, groups - 1}).result ==
+                SG_DISPATCH_DONE);
+        for (uint32_t i = 0; i < groups; i++)
+            CHECK(g.word(i * 4) == 1);
+    }
+}
+
+TEST_CASE("a grid barrier works up to the occupancy that HIP computes")
+{
+    for (uint32_t threads : {1u, 2u}) {
+        gpu g(threads);
+        const uint32_t groups =
+            8 * 40 / 4; // 8 CUs of 40 waves; workgroups of 4 waves; LDS 4 KiB: 16 each
+        REQUIRE(g.run("grid", {256 * groups, 1, 1}, {256, 1, 1}, {DATA, groups, 5}).result ==
+                SG_DISPATCH_DONE);
+        CHECK(g.word(0) == groups * 5);
+    }
+}
+
+TEST_CASE("atomics of many waves on many threads lose nothing")
+{
+    gpu g(4);
+    REQUIRE(g.run("add", {64 * 200, 1, 1}, {64, 1, 1}, {DATA}).result == SG_DISPATCH_DONE);
+    CHECK(g.word(0) == 64 * 200 * 100);
+}
+
+TEST_CASE("dispatches of two queues run at the same time, on one thread too")
+{
+    gpu g(1);
+    auto first =
+        g.start(g.address("count"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA, DATA + 4096}), 1);
+    auto second =
+        g.start(g.address("add"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA + 8192}, 1), 2);
+    CHECK(second->wait());
+    CHECK(second->out.result == SG_DISPATCH_DONE);
+    CHECK_FALSE(first->wait(1ms));
+    g.set_word(4096, 1);
+    CHECK(first->wait());
+    CHECK(first->out.result == SG_DISPATCH_DONE);
+}
+
+TEST_CASE("nothing runs while the device is paused; pauses nest")
+{
+    gpu g(2);
+    auto l =
+        g.start(g.address("count"), {64 * 8, 1, 1}, {64, 1, 1}, g.arguments({DATA, DATA + 4096}));
+    while (g.word(0) == 0)
+        std::this_thread::yield();
+    for (int round = 0; round < 20; round++) {
+        sg_device_pause(g.dev);
+        sg_device_pause(g.dev);
+        uint32_t before = g.word(0);
+        sg_device_resume(g.dev);
+        std::this_thread::sleep_for(2ms);
+        REQUIRE(g.word(0) == before);
+        sg_device_resume(g.dev);
+        while (g.word(0) == before)
+            std::this_thread::yield();
+    }
+    g.set_word(4096, 1);
+    CHECK(l->wait());
+}
+
+TEST_CASE("a dispatch submitted during a pause starts after it")
+{
+    gpu g(2);
+    sg_device_pause(g.dev);
+    auto l = g.start(g.address("add"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA}));
+    CHECK_FALSE(l->wait(10ms));
+    CHECK(g.word(0) == 0);
+    sg_device_resume(g.dev);
+    CHECK(l->wait());
+    CHECK(g.word(0) == 6400);
+}
+
+TEST_CASE("cancelling a queue stops endless waves and leaves other queues alone")
+{
+    gpu g(2);
+    auto endless =
+        g.start(g.address("endless"), {64 * 100000, 1, 1}, {64, 1, 1}, g.arguments({}), 7);
+    auto other =
+        g.start(g.address("count"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA, DATA + 4096}, 1), 8);
+    while (g.word(0) == 0)
+        std::this_thread::yield();
+    sg_exec_cancel(exec_of(g.dev), 7);
+    CHECK(endless->wait());
+    CHECK(endless->out.result == SG_DISPATCH_CANCELLED);
+    CHECK_FALSE(other->wait(1ms));
+    g.set_word(4096, 1);
+    CHECK(other->wait());
+    CHECK(other->out.result == SG_DISPATCH_DONE);
+}
+
+TEST_CASE("a fault ends the dispatch and tells address, reason, pc and instruction")
+{
+    gpu g(2);
+    outcome out = g.run("load", {64 * 1000, 1, 1}, {64, 1, 1}, {0x5000123, DATA});
+    CHECK(out.result == SG_DISPATCH_FAULT);
+    CHECK(out.fault.va == 0x5000000);
+    CHECK(out.fault.reason == SG_FAULT_NOT_PRESENT);
+    CHECK_FALSE(out.fault.write);
+    CHECK(out.fault.queue_id == 1);
+    CHECK(out.fault.pc == g.address("load") + 8 + 4 + 4 + 4);
+    CHECK(std::string(out.fault.where).find("global_load_dword") != std::string::npos);
+    CHECK(g.word(0) == 0);
+    CHECK(g.run("load", {64, 1, 1}, {64, 1, 1}, {DATA, DATA}).result == SG_DISPATCH_DONE);
+    CHECK(g.word(0) == 1);
+}
+
+TEST_CASE("code that is not there or not executable faults at its own address")
+{
+    gpu g(2);
+    auto l = g.start(DATA + 8, {64, 1, 1}, {64, 1, 1}, g.arguments({}));
+    REQUIRE(l->wait());
+    CHECK(l->out.result == SG_DISPATCH_FAULT);
+    CHECK(l->out.fault.reason == SG_FAULT_NO_EXECUTE);
+    CHECK(l->out.fault.va == DATA);
+    CHECK(l->out.fault.pc == DATA + 8);
+    l = g.start(0x1000, {64, 1, 1}, {64, 1, 1}, g.arguments({}));
+    REQUIRE(l->wait());
+    CHECK(l->out.result == SG_DISPATCH_FAULT);
+    CHECK(l->out.fault.reason == SG_FAULT_NOT_PRESENT);
+}
+
+TEST_CASE("memory that the host takes away while waves use it is a GPU fault")
+{
+    gpu g(2);
+    int fd = memfd_create("exec", 0);
+    REQUIRE(ftruncate(fd, 4096) == 0);
+    void *host = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    const uint64_t va = DATA + (1ull << 32);
+    REQUIRE(sg_vm_map(g.vm, va, host, 4096, SG_PTE_READ | SG_PTE_WRITE) == 0);
+    auto l = g.start(g.address("count"), {64 * 4, 1, 1}, {64, 1, 1}, g.arguments({DATA, va}));
+    while (g.word(0) == 0)
+        std::this_thread::yield();
+    REQUIRE(ftruncate(fd, 0) == 0);
+    REQUIRE(l->wait());
+    CHECK(l->out.result == SG_DISPATCH_FAULT);
+    CHECK(l->out.fault.va == va);
+    CHECK(g.run("add", {64, 1, 1}, {64, 1, 1}, {DATA + 4096}).result == SG_DISPATCH_DONE);
+    sg_vm_unmap(g.vm, va, 4096);
+    munmap(host, 4096);
+    close(fd);
+}
+
+TEST_CASE("after an unmap no wave touches the old page, and the next access faults")
+{
+    gpu g(2);
+    const uint64_t va = DATA + (1ull << 32);
+    for (int round = 0; round < 20; round++) {
+        void *host =
+            mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        auto *counter = static_cast<uint32_t *>(host);
+        REQUIRE(sg_vm_map(g.vm, va, host, 4096, SG_PTE_READ | SG_PTE_WRITE) == 0);
+        auto l =
+            g.start(g.address("count"), {64 * 4, 1, 1}, {64, 1, 1}, g.arguments({va, DATA + 4096}));
+        while (__atomic_load_n(counter, __ATOMIC_SEQ_CST) == 0)
+            std::this_thread::yield();
+        sg_vm_unmap(g.vm, va, 4096);
+        uint32_t then = *counter;
+        std::this_thread::sleep_for(1ms);
+        REQUIRE(*counter == then);
+        REQUIRE(munmap(host, 4096) == 0);
+        REQUIRE(l->wait());
+        REQUIRE(l->out.result == SG_DISPATCH_FAULT);
+        REQUIRE(l->out.fault.va == va);
+        REQUIRE(l->out.fault.write);
+    }
+}
+
+TEST_CASE("s_trap and an illegal instruction are told apart")
+{
+    gpu g(1);
+    CHECK(g.run("trap", {64, 1, 1}, {64, 1, 1}, {}).result == SG_DISPATCH_TRAP);
+    CHECK(g.run("illegal", {64, 1, 1}, {64, 1, 1}, {}).result == SG_DISPATCH_ILLEGAL);
+}
+
+TEST_CASE("an instruction may cross a page border")
+{
+    gpu g(1);
+    REQUIRE(g.address("cross_end") % 4096 == 4092);
+    REQUIRE(g.run("cross", {64, 1, 1}, {64, 1, 1}, {DATA}).result == SG_DISPATCH_DONE);
+    CHECK(g.word(0) == 7);
+    CHECK(g.word(4) == 0x12345678);
+    // The second half lies in the next page: another literal there must be seen by the next
+    // dispatch.
+    uint32_t literal = 99;
+    REQUIRE(sg_vm_write(g.vm, g.address("cross_end") + 12, &literal, 4, nullptr));
+    REQUIRE(g.run("cross", {64, 1, 1}, {64, 1, 1}, {DATA}).result == SG_DISPATCH_DONE);
+    CHECK(g.word(4) == 99);
+}
+
+TEST_CASE("a dispatch runs the code that is in memory when it starts")
+{
+    gpu g(2);
+    REQUIRE(g.run("add", {64, 1, 1}, {64, 1, 1}, {DATA}).result == SG_DISPATCH_DONE);
+    uint32_t words[2];
+    for (uint32_t value = 2; value < 40; value++) {
+        uint32_t v_mov = 0x7e040280 + value; // v_mov_b32 v2, value
+        memcpy(words, &g.code->at(g.address("add") - CODE + 8), 8);
+        words[1] = v_mov;
+        REQUIRE(sg_vm_write(g.vm, g.address("add") + 8, words, 8, nullptr));
+        uint32_t before = g.word(0);
+        REQUIRE(g.run("add", {64, 1, 1}, {64, 1, 1}, {DATA}).result == SG_DISPATCH_DONE);
+        REQUIRE(g.word(0) == before + value * 6400);
+    }
+}
+
+TEST_CASE("waves have private memory of their own, even if there are fewer slots than waves")
+{
+    gpu g(3);
+    auto l = std::make_unique<launch>();
+    sg_dispatch &d = l->dispatch;
+    uint64_t kernarg = g.arguments({DATA});
+    uint32_t sgprs[8] = {uint32_t(kernarg),
+                         uint32_t(kernarg >> 32),
+                         0,
+                         0,
+                         uint32_t(SCRATCH),
+                         uint32_t(SCRATCH >> 32) | 1u << 31,
+                         16 * 4096,
+                         3u << 21 | 1u << 23};
+    d.dev = g.dev;
+    d.vm = g.vm;
+    d.queue_id = 1;
+    d.grid[0] = 64 * 200;
+    d.grid[1] = d.grid[2] = d.group[1] = d.group[2] = 1;
+    d.group[0] = 128;
+    d.code_va = g.address("scratch");
+    d.rsrc1 = 5;
+    d.rsrc2 = 1 | 8 << 1 | 1 << 7;
+    d.user_sgprs = sgprs;
+    d.user_sgpr_words = 8;
+    d.scratch_va = SCRATCH;
+    d.scratch_bytes_per_wave = 4096;
+    d.scratch_waves = 16;
+    d.done = launch::done;
+    d.owner = l.get();
+    REQUIRE(sg_exec_submit(exec_of(g.dev), &d) == 0);
+    REQUIRE(l->wait());
+    CHECK(l->out.result == SG_DISPATCH_DONE);
+    CHECK(g.word(0) == 0);
+    CHECK(g.word(4) == 64 * 200);
+}
+
+TEST_CASE("memory order: what was published before a flag is seen after it")
+{
+    gpu g(4);
+    for (int round = 0; round < 20; round++) {
+        memset(g.data->page(0), 0, 4096);
+        memset(g.data->page(1), 0, 4096);
+        REQUIRE(g.run("publish", {64 * 1000, 1, 1}, {64, 1, 1}, {DATA, DATA + 4096, DATA + 8192})
+                    .result == SG_DISPATCH_DONE);
+        REQUIRE(g.word(8192) == 0);
+    }
+}
+
+TEST_CASE("memory order: of two waves that store and then look, one sees the other")
+{
+    gpu g(2);
+    for (int round = 0; round < 30; round++) {
+        for (int page = 0; page < 4; page++)
+            memset(g.data->page(size_t(page)), 0, 4096);
+        REQUIRE(g.run("dekker", {64 * 2000, 1, 1}, {64, 1, 1}, {DATA, DATA + 2 * 4096}).result ==
+                SG_DISPATCH_DONE);
+        for (uint32_t pair = 0; pair < 1000; pair++)
+            REQUIRE(g.word(2 * 4096 + pair * 4) <= 1);
+    }
+}
