@@ -405,6 +405,8 @@ static int probe_ioctl(uint32_t gpu_id, const struct probe_area *area, int *work
     *works = 0;
     err = call_alloc_batch(gpu_id, area->va, &page, 1, HS_PAGE_BYTES, 0, &handle);
     count(&counters.probe, 1);
+    if (err == -ENOMEM) /* says nothing about the number: ask again at the next registration */
+        return hs_error(err, "the kernel has no memory for the batch probe");
     if (err != -EOPNOTSUPP) {
         snprintf(why, room, "ioctl 0x28 gave %s", err ? hs_errno_name(err) : "success");
         return 0;

@@ -220,7 +220,7 @@ TEST_CASE("device memory is not host memory")
 TEST_CASE("unknown flags")
 {
     const Bench bench;
-    for (unsigned flags : {0x10u, 0x20u, 0x80u, 0x1000u, 0x00040000u, 0x01000000u, 0x80000000u}) {
+    for (unsigned flags : {0x10u, 0x20u, 0x80u, 0x1000u, 0x00080000u, 0x01000000u, 0x80000000u}) {
         INFO("flags " << flags);
         bench.refuses(bench.good(), hipErrorInvalidValue, no_index, flags);
     }

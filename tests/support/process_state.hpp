@@ -60,7 +60,17 @@ inline std::vector<std::string> mappings()
             list.push_back(m);
     }
     std::vector<std::string> text;
-    for (const Mapping &m : list) {
+    for (size_t i = 0; i < list.size(); i++) {
+        // A heap of a thread: 64 MiB, aligned, its used part writable and the rest PROT_NONE
+        // (glibc, malloc/arena.c).
+        constexpr uint64_t heap = 64 << 20;
+        if (list[i].begin % heap == 0 && list[i].kind == "rw-p " && i + 1 < list.size() &&
+            list[i + 1].begin == list[i].end && list[i + 1].kind == "---p " &&
+            list[i + 1].end % heap == 0) {
+            i++;
+            continue;
+        }
+        const Mapping &m = list[i];
         std::ostringstream line;
         line << std::hex << m.begin << "-" << m.end << " " << m.kind;
         text.push_back(line.str());
