@@ -365,6 +365,8 @@ static enum outcome next_packet(struct sg_queue *q, struct cp_report *report,
     enum outcome outcome = read_packet(q, &p, fault);
     if (outcome != DONE)
         return outcome;
+    if (report->event_count != 0 && (op_of(&p) == SDMA_COPY || op_of(&p) == SDMA_CONST_FILL))
+        return AGAIN; /* whoever waits for the interrupt does not wait for this one too */
     outcome = execute(q, &p, report, fault);
     if (outcome != DONE)
         return outcome;
@@ -380,12 +382,10 @@ enum cp_progress cp_sdma_step(struct sg_queue *q, struct cp_report *report)
     struct sg_memory_fault fault;
     enum cp_progress progress = CP_IDLE;
     cp_read_doorbell(q);
-    for (unsigned i = 0; i < SDMA_BUDGET; i++) {
+    for (unsigned i = 0; i < SDMA_BUDGET && report->event_count < CP_REPORT_EVENTS; i++) {
         switch (next_packet(q, report, &fault)) {
         case DONE:
             progress = CP_MORE;
-            if (report->event_count != 0)
-                return progress; /* deliver it now */
             continue;
         case AGAIN:
             return CP_MORE;
