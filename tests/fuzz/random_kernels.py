@@ -149,7 +149,7 @@ class Function:
         if choice == 15:
             return "(%s ? %s : %s)" % (self.condition(depth + 1), a(), a())
         if choice == 16:
-            return "(-%s)" % a()
+            return "(- %s)" % a()
         return "__builtin_copysign%s(%s, %s)" % (f, a(), a())
 
     def condition(self, depth=0):
@@ -406,7 +406,7 @@ def run_one(arguments, seed, level, folder):
     except subprocess.TimeoutExpired as expired:
         print("seed %d %s: timeout of %s" % (seed, level, expired.cmd[0]))
         return 2
-    text = (done.stdout + done.stderr).strip()
+    text = (done.stderr + done.stdout).strip()
     print("%s %s%s" % (level, text.splitlines()[-1] if text else "no output", "" if done.returncode == 0 else " FAILED (%d)" % done.returncode))
     if done.returncode:
         print(text)

@@ -188,7 +188,7 @@ static void fields_short_vector(struct sg_inst *inst, const struct sg_opcode *ro
         inst->alu.src[0] |= SG_SRC_VGPR0;
     if (row->flags & SG_OPF_ACC) { /* v_accvgpr_mov_b32 */
         inst->dst = (uint16_t)(inst->dst + (SG_SRC_ACC0 - SG_SRC_VGPR0));
-        inst->alu.src[0] = (uint16_t)(inst->alu.src[0] + (SG_SRC_ACC0 - SG_SRC_VGPR0));
+        inst->alu.src[0] = (uint16_t)(SG_SRC_ACC0 + bits(word, 0, 8));
     }
 }
 

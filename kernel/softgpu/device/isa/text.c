@@ -173,9 +173,15 @@ static void put_alu(struct text *t, const struct sg_inst *inst, const struct sg_
         separator(t);
         put_code(t, inst, inst->sdst, 2);
     }
-    for (unsigned k = 0; k < 3; k++)
+    for (unsigned k = 0; k < 3; k++) {
+        bool inline_scalar = inst->alu.src[k] >= 128 && inst->alu.src[k] < SG_SRC_VGPR0;
+
         if (row->src_dwords[k])
-            put_source(t, inst, k, row->src_dwords[k]);
+            put_source(t, inst, k, inline_scalar ? 1 : row->src_dwords[k]);
+    }
+    if (inst->encoding == SG_ENC_VOP2 &&
+        row->flags & SG_OPF_LITERAL) /* the third source of v_madmk, v_madak */
+        put_source(t, inst, 2, 1);
     if (row->flags & SG_OPF_VCC_SRC)
         put(t, ", vcc");
     if (inst->encoding == SG_ENC_SOPK || inst->encoding == SG_ENC_SOPP)
@@ -195,6 +201,33 @@ static void put_vgprs(struct text *t, bool acc, unsigned number, unsigned dwords
     put_range(t, acc ? "a" : "v", number, dwords);
 }
 
+/* DS and the FLAT family. An atomic returns a value only with glc; with an SGPR base the VGPR is an
+ * offset. */
+static void put_addressed(struct text *t, const struct sg_inst *inst, const struct sg_opcode *row)
+{
+    bool flat = inst->encoding != SG_ENC_DS, atomic = flat && row->dst_dwords && row->src_dwords[1];
+    bool base = inst->mem.saddr != SG_SRC_NONE, scratch = inst->encoding == SG_ENC_SCRATCH;
+
+    if (row->dst_dwords && !(atomic && !inst->mem.glc) && !inst->mem.lds) {
+        separator(t);
+        put_code(t, inst, inst->dst, row->dst_dwords);
+    }
+    if (row->src_dwords[0] && !(scratch && base))
+        put_vgprs(t, false, inst->mem.vaddr, base ? 1 : row->src_dwords[0]);
+    if (scratch && base) {
+        separator(t);
+        put(t, "off");
+    }
+    if (row->src_dwords[1])
+        put_vgprs(t, inst->mem.acc, inst->mem.vdata, row->src_dwords[1]);
+    if (row->src_dwords[2])
+        put_vgprs(t, inst->mem.acc, inst->mem.vdata1, row->src_dwords[2]);
+    if (base) {
+        separator(t);
+        put_code(t, inst, inst->mem.saddr, scratch ? 1 : 2);
+    }
+}
+
 static void put_memory(struct text *t, const struct sg_inst *inst, const struct sg_opcode *row)
 {
     if (inst->encoding == SG_ENC_SMEM) {
@@ -202,10 +235,12 @@ static void put_memory(struct text *t, const struct sg_inst *inst, const struct 
             separator(t);
             put_code(t, inst, inst->mem.vdata, row->dst_dwords);
         }
+        if (!row->src_dwords[0]) /* cache control, clocks */
+            return;
         separator(t);
-        put_code(t, inst, inst->mem.saddr, row->src_dwords[0] ? row->src_dwords[0] : 2);
+        put_code(t, inst, inst->mem.saddr, row->src_dwords[0]);
     } else if (inst->encoding == SG_ENC_MUBUF || inst->encoding == SG_ENC_MTBUF) {
-        if (!row->src_dwords[1] && !row->src_dwords[0])
+        if (!row->src_dwords[1] && !row->src_dwords[0] && !inst->mem.lds)
             return; /* cache control */
         if (!inst->mem.lds)
             put_vgprs(t, inst->mem.acc, inst->mem.vdata, row->src_dwords[1]);
@@ -221,19 +256,7 @@ static void put_memory(struct text *t, const struct sg_inst *inst, const struct 
         put_code(t, inst, inst->mem.soffset, 1);
         put(t, "%s%s", inst->mem.offen ? " offen" : "", inst->mem.idxen ? " idxen" : "");
     } else {
-        if (row->dst_dwords) {
-            separator(t);
-            put_code(t, inst, inst->dst, row->dst_dwords);
-        }
-        put_vgprs(t, false, inst->mem.vaddr, row->src_dwords[0]);
-        if (row->src_dwords[1])
-            put_vgprs(t, inst->mem.acc, inst->mem.vdata, row->src_dwords[1]);
-        if (row->src_dwords[2])
-            put_vgprs(t, inst->mem.acc, inst->mem.vdata1, row->src_dwords[2]);
-        if (inst->mem.saddr != SG_SRC_NONE) {
-            separator(t);
-            put_code(t, inst, inst->mem.saddr, 2);
-        }
+        put_addressed(t, inst, row);
     }
     if (inst->encoding == SG_ENC_SMEM && inst->mem.soffset != SG_SRC_NONE) {
         separator(t);

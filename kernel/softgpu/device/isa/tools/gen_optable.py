@@ -44,6 +44,7 @@ def candidates(encoding, op):
         yield [0xBF800000 | op << 16, 0, 0]
     elif encoding == "SMEM":
         yield [0xC0000000 | op << 18 | 1 << 17 | SDST << 6 | S0 // 2, 0, 0]
+        yield [0xC0000000 | op << 18 | SDST << 6, 0, 0]
         yield [0xC0000000 | op << 18, 0, 0]
     elif encoding == "VOP1":
         yield [0x7E000000 | VDST << 17 | op << 9 | v[0], 0, 0]
