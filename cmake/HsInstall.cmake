@@ -9,6 +9,9 @@ target_include_directories(hip_scatter INTERFACE $<INSTALL_INTERFACE:${CMAKE_INS
 target_compile_definitions(hip_scatter INTERFACE $<INSTALL_INTERFACE:__HIP_PLATFORM_AMD__=1>)
 install(TARGETS hip_scatter EXPORT hip_scatter
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# The tool finds the library beside itself, wherever both lie.
+set_target_properties(hip-scatter-info PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+install(TARGETS hip-scatter-info RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/hip_scatter DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(EXPORT hip_scatter NAMESPACE hip_scatter:: FILE hip_scatterTargets.cmake

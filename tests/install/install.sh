@@ -67,3 +67,9 @@ for program in "$tmp/cmake/consumer" "$tmp/by_pkg_config"; do
     cat "$tmp/out"
     grep -q '^consumer: ok' "$tmp/out"
 done
+$on "$tmp/prefix/bin/hip-scatter-info" >"$tmp/out" || {
+    echo "FAILED: the installed hip-scatter-info"
+    cat "$tmp/out"
+    exit 1
+}
+head -n 1 "$tmp/out"

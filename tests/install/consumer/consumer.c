@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Uses an installed hip-scatter: registers four pages that lie apart as one range, takes a block from the pool
- * and fills it through its host ranges. Prints "consumer: ok".
+ * Uses an installed hip-scatter: registers four pages that lie apart as one range, takes a block
+ * from the pool and fills it through its host ranges. Prints "consumer: ok".
  */
 #include <hip_scatter/hip_scatter.h>
 
@@ -26,9 +26,11 @@ int main(void)
     hipScatterPool_t pool;
     size_t count = 4;
     void *window, *block;
+    int devices;
 
-    if (memory == MAP_FAILED)
-        return 1;
+    /* A program that calls nothing of HIP's own may lose it to the linker's --as-needed. */
+    if (memory == MAP_FAILED || hipGetDeviceCount(&devices) != hipSuccess || devices < 1)
+        return failed("hipGetDeviceCount");
     for (size_t i = 0; i < 4; i++)
         ranges[i] = (hipScatterRange){.base = memory + (6 - 2 * i) * PAGE, .size = PAGE};
     if (hipHostRegisterScatter(&window, ranges, 4, hipScatterRegisterDefault) != hipSuccess)
