@@ -88,16 +88,25 @@ static void build(void)
     sgh_topology(add);
 }
 
-/* Double slashes and a trailing one do not matter; the class directory is a link to the device. */
+/* Empty and "." components vanish, ".." takes one back; the class directory is a link to the
+ * device. */
 static bool canonical(const char *path, char *out)
 {
     size_t n = 0;
-    for (const char *p = path; *p; p++) {
-        if (*p == '/' && (p[1] == '/' || !p[1]) && n)
-            continue;
-        if (n + 1 >= MAX_PATH)
-            return false;
-        out[n++] = *p;
+    for (const char *part = path; *part;) {
+        part += strspn(part, "/");
+        size_t bytes = strcspn(part, "/");
+        if (bytes == 2 && part[0] == '.' && part[1] == '.') {
+            while (n && out[--n] != '/')
+                ;
+        } else if (bytes && !(bytes == 1 && *part == '.')) {
+            if (n + bytes + 2 > MAX_PATH)
+                return false;
+            out[n++] = '/';
+            memcpy(out + n, part, bytes);
+            n += bytes;
+        }
+        part += bytes;
     }
     out[n] = '\0';
     size_t class_bytes = strlen(SGH_KFD_CLASS);
