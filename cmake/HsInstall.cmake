@@ -32,3 +32,20 @@ file(RELATIVE_PATH hs_pc_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" hs_pc_to_prefix "${hs_pc_to_prefix}")
 configure_file(${CMAKE_CURRENT_LIST_DIR}/hip-scatter.pc.in ${CMAKE_CURRENT_BINARY_DIR}/hip-scatter.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hip-scatter.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# Man pages of every function, from the headers' comments (docs/tools/api_docs.py); without python3 there are none.
+install(FILES ${PROJECT_SOURCE_DIR}/docs/man/hip-scatter-info.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+find_program(HS_PYTHON3 python3)
+if(HS_PYTHON3)
+    set(hs_headers ${PROJECT_SOURCE_DIR}/include/hip_scatter/hip_scatter.h
+                   ${PROJECT_SOURCE_DIR}/include/hip_scatter/hsa_scatter.h)
+    set(hs_api_docs ${PROJECT_SOURCE_DIR}/docs/tools/api_docs.py)
+    add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/man/stamp VERBATIM
+        COMMAND ${HS_PYTHON3} ${hs_api_docs} --man ${PROJECT_BINARY_DIR}/man ${hs_headers}
+        COMMAND ${CMAKE_COMMAND} -E touch ${PROJECT_BINARY_DIR}/man/stamp
+        DEPENDS ${hs_headers} ${hs_api_docs})
+    add_custom_target(hs_man ALL DEPENDS ${PROJECT_BINARY_DIR}/man/stamp)
+    install(DIRECTORY ${PROJECT_BINARY_DIR}/man/man3 DESTINATION ${CMAKE_INSTALL_MANDIR})
+else()
+    message(STATUS "python3 not found: the functions' man pages are not made (package python3)")
+endif()

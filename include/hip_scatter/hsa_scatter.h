@@ -5,16 +5,16 @@
  * hip_scatter.h; a window is named by the address that agents see. Link with -lhip_scatter; HIP
  * need not be loaded or installed.
  *
- * Every call returns HSA_STATUS_SUCCESS or:
- *   HSA_STATUS_ERROR_INVALID_ARGUMENT    a null pointer, bad ranges or flags, a span that leaves
- * its window, memory that is not mapped, not writable or not host memory
- *   HSA_STATUS_ERROR_INVALID_ALLOCATION  the address is in no window, or the memory cannot be
- * registered again HSA_STATUS_ERROR_INVALID_AGENT       not a GPU agent, or the same one twice
- *   HSA_STATUS_ERROR_OUT_OF_RESOURCES    memory, address space, mappings, the kernel's limit
- *   HSA_STATUS_ERROR_NOT_INITIALIZED     no GPU, ROCr does not start, or called in a forked child
- *   HSA_STATUS_ERROR                     this machine or this kind of window cannot do it, or the
- * device failed hsa_scatter_last_error_message() then says what failed, in the calling thread. All
- * calls are thread safe.
+ * All calls are thread safe. Every call returns HSA_STATUS_SUCCESS or one of these; then
+ * hsa_scatter_last_error_message() says in the calling thread what failed:
+ * - HSA_STATUS_ERROR_INVALID_ARGUMENT: a null pointer, bad ranges or flags, a span that leaves its
+ *   window, memory that is not mapped, not writable or not host memory
+ * - HSA_STATUS_ERROR_INVALID_ALLOCATION: the address is in no window, or the memory cannot be
+ *   registered again
+ * - HSA_STATUS_ERROR_INVALID_AGENT: not a GPU agent, or the same one twice
+ * - HSA_STATUS_ERROR_OUT_OF_RESOURCES: memory, address space, mappings, the kernel's limit
+ * - HSA_STATUS_ERROR_NOT_INITIALIZED: no GPU, ROCr does not start, or called in a forked child
+ * - HSA_STATUS_ERROR: this machine or this kind of window cannot do it, or the device failed
  */
 #ifndef HIP_SCATTER_HSA_SCATTER_H
 #define HIP_SCATTER_HSA_SCATTER_H
