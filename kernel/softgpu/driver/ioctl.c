@@ -130,7 +130,7 @@ static int unknown_errno(enum sgd_kernel kernel, uint32_t nr)
     if (kernel == SGD_KERNEL_STOCK_OLD)
         return -EINVAL;
     /* A sparse table ends after its last entry; the numbers in the gap have no function. */
-    return kernel == SGD_KERNEL_BATCH && nr < NR_BATCH_OR_PROFILER ? -EINVAL : -ENOTTY;
+    return kernel == SGD_KERNEL_BATCH && nr > 0 && nr < NR_BATCH_OR_PROFILER ? -EINVAL : -ENOTTY;
 }
 
 /* ---- injected failures
