@@ -2,18 +2,20 @@
 /*
  * Batch userptr: the range list, its MMU notifiers and the page walk.
  *
- * Notifiers. One notifier per range is slow to set up and to tear down; one notifier over all of them is woken by
- * everything that happens in the gaps. Here near ranges share a notifier (a cluster; the largest holes separate
- * clusters, their number is bounded), and the callback looks up which ranges an invalidation really touches.
- * One that touches none returns before it takes a lock or moves the sequence number: for the ranges it is as if
- * the notifier were not there, exactly as with one notifier per range.
+ * Notifiers. One notifier per range is slow to set up and to tear down; one notifier over all of
+ * them is woken by everything that happens in the gaps. Here near ranges share a notifier (a
+ * cluster; the largest holes separate clusters, their number is bounded), and the callback looks up
+ * which ranges an invalidation really touches. One that touches none returns before it takes a lock
+ * or moves the sequence number: for the ranges it is as if the notifier were not there, exactly as
+ * with one notifier per range.
  *
- * Walk. Every range has a stale bit: set when an invalidation touches the range, cleared when its walk begins.
- * The walk continues where it is when another range is invalidated, and ends when one look under the notifier
- * lock finds no bit set. After an eviction only the touched ranges are walked again.
+ * Walk. Every range has a stale bit: set when an invalidation touches the range, cleared when its
+ * walk begins. The walk continues where it is when another range is invalidated, and ends when one
+ * look under the notifier lock finds no bit set. After an eviction only the touched ranges are
+ * walked again.
  *
- * Locks. amdkfd_process_info.lock (held by callers of get_pages) > mmap_lock > the notifier lock, which protects
- * stale and live. The list itself does not change after creation.
+ * Locks. amdkfd_process_info.lock (held by callers of get_pages) > mmap_lock > the notifier lock,
+ * which protects stale and live. The list itself does not change after creation.
  */
 #include <linux/hmm.h>
 #include <linux/kfd_batch.h>
@@ -34,13 +36,19 @@
 /* Holes up to this size never separate clusters: the look-up is cheaper than a notifier. */
 #define CLUSTER_MIN_HOLE (2UL << 20)
 #define CLUSTERS_MAX 64u
-/* Pages that one hmm_range_fault call looks at: its result fits a page, and signals are seen in between. */
+/*
+ * Pages that one hmm_range_fault call looks at: its result fits a page, and signals are seen in
+ * between.
+ */
 #define WALK_PAGES (PAGE_SIZE / sizeof(unsigned long))
-/* A signal with a handler aborts the walk only after this time, so that a profiling timer cannot starve it. */
+/*
+ * A signal with a handler aborts the walk only after this time, so that a profiling timer cannot
+ * starve it.
+ */
 #define SIGNAL_GRACE (HZ / 2)
 
 struct batch_range {
-	unsigned long start;   /* CPU addresses: [start, end) */
+	unsigned long start; /* CPU addresses: [start, end) */
 	unsigned long end;
 	unsigned long max_end; /* highest end of all entries up to this one, for the look-up */
 	unsigned long page;    /* index of the first page in the buffer object */
@@ -56,25 +64,25 @@ struct batch_cluster {
 struct amdgpu_userptr_batch {
 	struct kref kref;
 	struct amdgpu_bo *bo;
-	struct mm_struct *mm;           /* while registered; the notifiers hold it */
+	struct mm_struct *mm; /* while registered; the notifiers hold it */
 	u32 num_ranges;
 	u32 num_clusters;
-	u32 num_registered;             /* clusters whose notifier is inserted */
-	unsigned long first;            /* CPU address of the first range in list order */
+	u32 num_registered;  /* clusters whose notifier is inserted */
+	unsigned long first; /* CPU address of the first range in list order */
 	unsigned long num_pages;
-	bool live;                      /* pages may be in use: an invalidation must stop the queues */
-	unsigned long *stale;           /* one bit per range */
+	bool live;	      /* pages may be in use: an invalidation must stop the queues */
+	unsigned long *stale; /* one bit per range */
 	struct batch_cluster *clusters;
 	struct hmm_range token;
-	struct batch_range ranges[];    /* by start address */
+	struct batch_range ranges[]; /* by start address */
 };
 
 struct walk {
 	struct amdgpu_userptr_batch *batch;
 	struct page **pages;
-	unsigned long *pfns;            /* WALK_PAGES of them */
-	unsigned long deadline;         /* for -EBUSY, in jiffies */
-	unsigned long patience;         /* for signals with a handler, in jiffies */
+	unsigned long *pfns;	/* WALK_PAGES of them */
+	unsigned long deadline; /* for -EBUSY, in jiffies */
+	unsigned long patience; /* for signals with a handler, in jiffies */
 };
 
 static void batch_free(struct amdgpu_userptr_batch *batch)
@@ -86,8 +94,7 @@ static void batch_free(struct amdgpu_userptr_batch *batch)
 
 static void batch_release(struct kref *kref)
 {
-	struct amdgpu_userptr_batch *batch =
-		container_of(kref, struct amdgpu_userptr_batch, kref);
+	struct amdgpu_userptr_batch *batch = container_of(kref, struct amdgpu_userptr_batch, kref);
 
 	if (WARN_ON_ONCE(batch->num_registered))
 		amdgpu_userptr_batch_unregister(batch);
@@ -121,7 +128,10 @@ static int compare_descending(const void *a, const void *b)
 	return x > y ? -1 : x < y;
 }
 
-/* Copy the user's list into the batch, neighbours merged. Every size and address is the caller's word: check. */
+/*
+ * Copy the user's list into the batch, neighbours merged. Every size and address is the caller's
+ * word: check.
+ */
 static int batch_fill(struct amdgpu_userptr_batch *batch,
 		      const struct kfd_ioctl_userptr_range *ranges, u32 count, u64 total)
 {
@@ -158,7 +168,9 @@ static int batch_fill(struct amdgpu_userptr_batch *batch,
 	return 0;
 }
 
-/* Sort by address (lists mostly are) and note the running maximum of the ends: ranges may overlap. */
+/*
+ * Sort by address (lists mostly are) and note the running maximum of the ends: ranges may overlap.
+ */
 static void batch_sort(struct amdgpu_userptr_batch *batch)
 {
 	struct batch_range *r = batch->ranges;
@@ -183,7 +195,9 @@ static unsigned long hole_before(const struct amdgpu_userptr_batch *batch, u32 i
 	return r->start > r[-1].max_end ? r->start - r[-1].max_end : 0;
 }
 
-/* The size above which a hole separates clusters, such that no more than CLUSTERS_MAX - 1 holes do. */
+/*
+ * The size above which a hole separates clusters, such that no more than CLUSTERS_MAX - 1 holes do.
+ */
 static int cluster_threshold(struct amdgpu_userptr_batch *batch, unsigned long *threshold)
 {
 	unsigned long *holes;
@@ -294,7 +308,8 @@ int amdgpu_userptr_batch_for_each(const struct amdgpu_userptr_batch *batch,
 
 /*
  * Ranges [first, first + count) that have a byte in [start, end): call mark for each, if given.
- * Binary search for the entries that begin below end, then back until no earlier entry can reach start.
+ * Binary search for the entries that begin below end, then back until no earlier entry can reach
+ * start.
  */
 static bool lookup(struct amdgpu_userptr_batch *batch, u32 first, u32 count, unsigned long start,
 		   unsigned long end, bool mark)
@@ -337,7 +352,10 @@ static bool batch_invalidate(struct mmu_interval_notifier *mni,
 	struct batch_cluster *c = container_of(mni, struct batch_cluster, notifier);
 	struct amdgpu_userptr_batch *batch = c->batch;
 
-	/* Only the hole between our ranges: their pages stay what they are, the sequence number too. */
+	/*
+	 * Only the hole between our ranges: their pages stay what they are, the sequence number
+	 * too.
+	 */
 	if (!lookup(batch, c->first, c->count, range->start, range->end, false))
 		return true;
 	if (!mmu_notifier_range_blockable(range))
@@ -348,7 +366,7 @@ static bool batch_invalidate(struct mmu_interval_notifier *mni,
 	lookup(batch, c->first, c->count, range->start, range->end, true);
 	/* Until the first walk is done there is nothing on the GPU to stop. */
 	if (batch->live)
-		userptr_batch_evict(batch->bo, batch->mm, mni, cur_seq);
+		userptr_batch_evict(batch->bo, batch->mm);
 	userptr_batch_notifier_unlock(batch->bo);
 	return true;
 }
@@ -403,14 +421,20 @@ static bool is_stale(struct amdgpu_userptr_batch *batch, u32 i)
 	return stale;
 }
 
-/* Worker threads have no signals; a fatal one ends an ioctl at once, any other after the grace time. */
+/*
+ * Worker threads have no signals; a fatal one ends an ioctl at once, any other after the grace
+ * time.
+ */
 static bool interrupted(const struct walk *w)
 {
 	return fatal_signal_pending(current) ||
 	       (signal_pending(current) && time_after(jiffies, w->patience));
 }
 
-/* Fault in and look up one piece of a range. -EBUSY: something in the cluster was invalidated meanwhile. */
+/*
+ * Fault in and look up one piece of a range. -EBUSY: something in the cluster was invalidated
+ * meanwhile.
+ */
 static int walk_piece(struct walk *w, struct batch_cluster *c, unsigned long start,
 		      unsigned long end, unsigned long page)
 {
@@ -438,9 +462,9 @@ static int walk_piece(struct walk *w, struct batch_cluster *c, unsigned long sta
 }
 
 /*
- * Walk one range, from its start again whenever it was itself invalidated. The stale bit is cleared before the
- * first mmu_interval_read_begin(): an invalidation that is over by then is seen in the page tables, one that is
- * running is waited for there, and a later one sets the bit again.
+ * Walk one range, from its start again whenever it was itself invalidated. The stale bit is cleared
+ * before the first mmu_interval_read_begin(): an invalidation that is over by then is seen in the
+ * page tables, one that is running is waited for there, and a later one sets the bit again.
  */
 static int walk_range(struct walk *w, struct batch_cluster *c, u32 i)
 {
@@ -536,8 +560,8 @@ int amdgpu_userptr_batch_get_pages(struct amdgpu_userptr_batch *batch, struct pa
 		goto out;
 	}
 	/* As for a single userptr: a second for every 512 MiB (amdgpu_hmm_range_get_pages). */
-	w.deadline = jiffies + msecs_to_jiffies(max(batch->num_pages >> 17, 1UL) *
-						HMM_RANGE_DEFAULT_TIMEOUT);
+	w.deadline = jiffies +
+		     msecs_to_jiffies(max(batch->num_pages >> 17, 1UL) * HMM_RANGE_DEFAULT_TIMEOUT);
 	/* TTM drops the page array with the backing store: then nothing we know is in it. */
 	if (!pages[0])
 		drop_pages(batch, pages);

@@ -2,8 +2,9 @@
 /*
  * Batch userptr: one buffer object over many ranges of CPU virtual memory.
  *
- * Owns the list of ranges, the MMU notifiers that watch it and the walk that turns it into pages. Knows buffer
- * objects only as what it fills with pages; ioctls, handles and limits belong to kfd_userptr_batch.c.
+ * Owns the list of ranges, the MMU notifiers that watch it and the walk that turns it into pages.
+ * Knows buffer objects only as what it fills with pages; ioctls, handles and limits belong to
+ * kfd_userptr_batch.c.
  */
 #ifndef AMDGPU_USERPTR_BATCH_H_
 #define AMDGPU_USERPTR_BATCH_H_
@@ -18,14 +19,15 @@ struct kfd_ioctl_userptr_range;
 struct page;
 
 /*
- * More ranges than this are refused (E2BIG): 2^20 ranges cost 48 MiB of kernel memory while the list is built
- * and 32 MiB afterwards, and cover 4 GiB even if every range is a single page.
+ * More ranges than this are refused (E2BIG): 2^20 ranges cost 48 MiB of kernel memory while the
+ * list is built and 32 MiB afterwards, and cover 4 GiB even if every range is a single page.
  */
 #define AMDGPU_USERPTR_BATCH_MAX_RANGES (1u << 20)
 
 /*
- * Check @count ranges (page multiples, none empty, inside the address space, sum == @total) and make a batch of
- * them, with one reference. @ranges is only read. ERR_PTR(-EINVAL, -EFAULT or -ENOMEM).
+ * Check @count ranges (page multiples, none empty, inside the address space, sum == @total) and
+ * make a batch of them, with one reference. @ranges is only read. ERR_PTR(-EINVAL, -EFAULT or
+ * -ENOMEM).
  */
 struct amdgpu_userptr_batch *
 amdgpu_userptr_batch_create(const struct kfd_ioctl_userptr_range *ranges, u32 count, u64 total);
@@ -52,9 +54,10 @@ int amdgpu_userptr_batch_register(struct amdgpu_userptr_batch *batch, struct amd
 void amdgpu_userptr_batch_unregister(struct amdgpu_userptr_batch *batch);
 
 /*
- * Bring @pages, one entry per page of the buffer in GPU address order, up to date. Only ranges invalidated since
- * the last success are walked. On failure nothing may be mapped; on -EFAULT (a range is gone) all entries are
- * NULL. The caller holds amdkfd_process_info.lock. *@range is a token for amdgpu_userptr_batch_pages_valid().
+ * Bring @pages, one entry per page of the buffer in GPU address order, up to date. Only ranges
+ * invalidated since the last success are walked. On failure nothing may be mapped; on -EFAULT (a
+ * range is gone) all entries are NULL. The caller holds amdkfd_process_info.lock. *@range is a
+ * token for amdgpu_userptr_batch_pages_valid().
  */
 int amdgpu_userptr_batch_get_pages(struct amdgpu_userptr_batch *batch, struct page **pages,
 				   struct hmm_range **range);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Batch userptr: the ioctl. Checks every argument, copies the range list, and makes one buffer object of it.
+ * Batch userptr: the ioctl. Checks every argument, copies the range list, and makes one buffer
+ * object of it.
  *
- * Order of the checks (part of the interface, docs/kernel.md): empty list EINVAL, not a userptr EOPNOTSUPP,
- * anything else in the arguments EINVAL, too many ranges E2BIG, list unreadable EFAULT, a range wrong EINVAL or
- * EFAULT, SVM overlap EADDRINUSE, device EINVAL, window outside of the aperture EINVAL. All or nothing.
+ * Order of the checks (part of the interface, docs/kernel.md): empty list EINVAL, not a userptr
+ * EOPNOTSUPP, anything else in the arguments EINVAL, too many ranges E2BIG, list unreadable EFAULT,
+ * a range wrong EINVAL or EFAULT, SVM overlap EADDRINUSE, device EINVAL, window outside of the
+ * aperture EINVAL. All or nothing.
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -17,7 +19,10 @@
 #include "kfd_svm.h"
 #include "kfd_userptr_batch.h"
 
-/* What a userptr may carry. Other kinds of memory cannot be made of ranges; unknown bits are for later. */
+/*
+ * What a userptr may carry. Other kinds of memory cannot be made of ranges; unknown bits are for
+ * later.
+ */
 #define FLAGS_ALLOWED                                                                              \
 	((u32)(KFD_IOC_ALLOC_MEM_FLAGS_USERPTR | KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE |                \
 	       KFD_IOC_ALLOC_MEM_FLAGS_EXECUTABLE | KFD_IOC_ALLOC_MEM_FLAGS_PUBLIC |               \
@@ -82,7 +87,9 @@ static int in_svm_range(unsigned long start, unsigned long end, void *data)
 	struct kfd_process *p = data;
 
 	return interval_tree_iter_first(&p->svms.objects, start >> PAGE_SHIFT,
-					(end - 1) >> PAGE_SHIFT) ? -EADDRINUSE : 0;
+					(end - 1) >> PAGE_SHIFT)
+		       ? -EADDRINUSE
+		       : 0;
 }
 
 /* Neither the window nor any range may lie in memory that the SVM API manages. */
