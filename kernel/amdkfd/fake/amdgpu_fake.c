@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * The fake GPU: bring-up and teardown of amdgpu on a QEMU ivshmem function, as a Vega 20 without engines.
+ * The fake GPU: bring-up and teardown of amdgpu on a QEMU ivshmem function, as a Vega 20 without
+ * engines.
  *
- * BAR 2 of the function is RAM: its last 2 MiB are the doorbells, the rest is VRAM. Real and unmodified above it:
- * TTM and its managers, amdgpu_vm with page tables written by the CPU, the GFX9 entry formats, KFD with its queue
- * manager without HWS, MMU notifiers, evict and restore. Stubs: what would touch registers.
- * For tests only. Load with vm_update_mode=3 sched_policy=2; the device is bound through new_id.
+ * BAR 2 of the function is RAM: its last 2 MiB are the doorbells, the rest is VRAM. Real and
+ * unmodified above it: TTM and its managers, amdgpu_vm with page tables written by the CPU, the
+ * GFX9 entry formats, KFD with its queue manager without HWS, MMU notifiers, evict and restore.
+ * Stubs: what would touch registers. For tests only. Load with vm_update_mode=3 sched_policy=2; the
+ * device is bound through new_id.
  */
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
@@ -48,9 +50,7 @@ static u32 fake_get_xclk(struct amdgpu_device *adev)
 	return 10000; /* 100 MHz in units of 10 kHz */
 }
 
-static void fake_flush_hdp(struct amdgpu_device *adev, struct amdgpu_ring *ring)
-{
-}
+static void fake_flush_hdp(struct amdgpu_device *adev, struct amdgpu_ring *ring) {}
 
 static bool fake_false(struct amdgpu_device *adev)
 {
@@ -85,8 +85,8 @@ static void fake_flush_gpu_tlb(struct amdgpu_device *adev, uint32_t vmid, uint32
 	amdgpu_fake_count_flush(adev);
 }
 
-static int fake_flush_gpu_tlb_pasid(struct amdgpu_device *adev, uint16_t pasid,
-				    uint32_t flush_type, bool all_hub)
+static int fake_flush_gpu_tlb_pasid(struct amdgpu_device *adev, uint16_t pasid, uint32_t flush_type,
+				    bool all_hub)
 {
 	amdgpu_fake_count_flush(adev);
 	return 0;
@@ -154,7 +154,9 @@ static int fake_memory_init(struct amdgpu_device *adev)
 	return 0;
 }
 
-/* What topology and the queue manager want to know about a chip: a Vega 20 with 60 compute units. */
+/*
+ * What topology and the queue manager want to know about a chip: a Vega 20 with 60 compute units.
+ */
 static void fake_gfx_init(struct amdgpu_device *adev)
 {
 	struct amdgpu_gfx *gfx = &adev->gfx;
@@ -203,7 +205,9 @@ int amdgpu_fake_init(struct amdgpu_device *adev)
 	adev->ip_versions[SDMA0_HWIP][0] = IP_VERSION(4, 2, 0);
 	adev->ip_versions[SDMA1_HWIP][0] = IP_VERSION(4, 2, 0);
 	adev->asic_funcs = &fake_asic_funcs;
-	/* No display: without this, DRM registers an empty mode configuration and oopses over it. */
+	/*
+	 * No display: without this, DRM registers an empty mode configuration and oopses over it.
+	 */
 	adev_to_drm(adev)->driver_features &= ~(DRIVER_MODESET | DRIVER_ATOMIC);
 	adev->ram_is_direct_mapped = !domain || domain->type == IOMMU_DOMAIN_IDENTITY;
 	adev->reset_domain = amdgpu_reset_create_reset_domain(SINGLE_DEVICE, "amdgpu-fake-reset");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * The fake GPU: amdgpu bound to a QEMU ivshmem function. For tests only, never part of a patch that is delivered.
+ * The fake GPU: amdgpu bound to a QEMU ivshmem function. For tests only, never part of a patch that
+ * is delivered.
  */
 #ifndef AMDGPU_FAKE_H_
 #define AMDGPU_FAKE_H_
@@ -15,7 +16,10 @@ struct kfd2kgd_calls;
 /* Is this the ivshmem function (and not a GPU)? */
 bool amdgpu_fake_is(const struct amdgpu_device *adev);
 
-/* In place of the hardware part of amdgpu_device_init, amdgpu_driver_unload_kms and amdgpu_device_fini_sw. */
+/*
+ * In place of the hardware part of amdgpu_device_init, amdgpu_driver_unload_kms and
+ * amdgpu_device_fini_sw.
+ */
 int amdgpu_fake_init(struct amdgpu_device *adev);
 void amdgpu_fake_fini_hw(struct amdgpu_device *adev);
 void amdgpu_fake_fini_sw(struct amdgpu_device *adev);

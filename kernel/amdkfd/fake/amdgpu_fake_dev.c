@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * The fake GPU's eyes and hands: /dev/amdgpu_fake (amdgpu_fake_uapi.h) walks the page tables as the hardware would
- * and moves data through them; and the KFD functions that load and unload queues, which here only count.
+ * The fake GPU's eyes and hands: /dev/amdgpu_fake (amdgpu_fake_uapi.h) walks the page tables as the
+ * hardware would and moves data through them; and the KFD functions that load and unload queues,
+ * which here only count.
  */
 #include <linux/file.h>
 #include <linux/highmem.h>
@@ -69,8 +70,8 @@ static int access_page(struct amdgpu_device *adev, bool system, u64 address, voi
 }
 
 /*
- * Translate va, from the root down. walk->offset is the address inside VRAM or on the bus. The page directory's
- * reservation keeps the driver from changing the tables meanwhile.
+ * Translate va, from the root down. walk->offset is the address inside VRAM or on the bus. The page
+ * directory's reservation keeps the driver from changing the tables meanwhile.
  */
 static int walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 		       struct amdgpu_fake_walk *walk)
@@ -84,7 +85,8 @@ static int walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 		u64 index = (va >> shift) & (BIT(VA_BITS_PER_LEVEL) - 1);
 		u64 table = entry & GENMASK_ULL(47, 6);
 
-		r = access_page(adev, entry & AMDGPU_PTE_SYSTEM, table + index * 8, &entry, 8, false);
+		r = access_page(adev, entry & AMDGPU_PTE_SYSTEM, table + index * 8, &entry, 8,
+				false);
 		if (r)
 			return r;
 		walk->level = level;
@@ -99,11 +101,10 @@ static int walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 }
 
 static int copy_one_page(struct amdgpu_device *adev, struct amdgpu_vm *vm,
-		     struct amdgpu_fake_copy *copy, void *bounce, size_t size)
+			 struct amdgpu_fake_copy *copy, void *bounce, size_t size)
 {
-	struct amdgpu_fake_walk walk = { .va = copy->va };
-	u64 need = AMDGPU_PTE_VALID |
-		   (copy->write ? AMDGPU_PTE_WRITEABLE : AMDGPU_PTE_READABLE);
+	struct amdgpu_fake_walk walk = {.va = copy->va};
+	u64 need = AMDGPU_PTE_VALID | (copy->write ? AMDGPU_PTE_WRITEABLE : AMDGPU_PTE_READABLE);
 	int r;
 
 	if (copy->write && copy_from_user(bounce, u64_to_user_ptr(copy->buffer), size))
@@ -320,9 +321,7 @@ static bool fake_vmid_pasid(struct amdgpu_device *adev, uint8_t vmid, uint16_t *
 	return false;
 }
 
-static void fake_page_table_base(struct amdgpu_device *adev, uint32_t vmid, uint64_t base)
-{
-}
+static void fake_page_table_base(struct amdgpu_device *adev, uint32_t vmid, uint64_t base) {}
 
 static void fake_trap_handler(struct amdgpu_device *adev, uint32_t vmid, uint64_t tba, uint64_t tma)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /dev/amdgpu_fake: what a test may ask the fake GPU. A GPU address space is named by the render node's file
- * descriptor that it belongs to.
+ * /dev/amdgpu_fake: what a test may ask the fake GPU. A GPU address space is named by the render
+ * node's file descriptor that it belongs to.
  */
 #ifndef AMDGPU_FAKE_UAPI_H_
 #define AMDGPU_FAKE_UAPI_H_
@@ -9,33 +9,39 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* One translation. level: 0 page table entry, 1..3 an entry further up (huge page, or nothing mapped below). */
+/*
+ * One translation. level: 0 page table entry, 1..3 an entry further up (huge page, or nothing
+ * mapped below).
+ */
 struct amdgpu_fake_walk {
-    __u32 drm_fd; /* in */
-    __u32 level;  /* out */
-    __u64 va;     /* in */
-    __u64 entry;  /* out: as found in memory */
-    __u64 offset; /* out: of the VRAM or bus address that va translates to */
+	__u32 drm_fd; /* in */
+	__u32 level;  /* out */
+	__u64 va;     /* in */
+	__u64 entry;  /* out: as found in memory */
+	__u64 offset; /* out: of the VRAM or bus address that va translates to */
 };
 
-/* DMA by the device between user memory and GPU virtual memory. EFAULT and fault_va: no or no such access. */
+/*
+ * DMA by the device between user memory and GPU virtual memory. EFAULT and fault_va: no or no such
+ * access.
+ */
 struct amdgpu_fake_copy {
-    __u32 drm_fd;   /* in */
-    __u32 write;    /* in: 1 to write GPU virtual memory */
-    __u64 va;       /* in */
-    __u64 buffer;   /* in: user address */
-    __u64 size;     /* in: bytes */
-    __u64 fault_va; /* out */
+	__u32 drm_fd;	/* in */
+	__u32 write;	/* in: 1 to write GPU virtual memory */
+	__u64 va;	/* in */
+	__u64 buffer;	/* in: user address */
+	__u64 size;	/* in: bytes */
+	__u64 fault_va; /* out */
 };
 
 struct amdgpu_fake_state {
-    __u32 drm_fd;     /* in */
-    __u32 evicted;    /* out: userptr evictions that are not restored yet */
-    __u32 queues;     /* out: queues loaded now, on this device */
-    __u32 pad;
-    __u64 loads;      /* out: queue loads since the start */
-    __u64 flushes;    /* out: TLB flushes since the start */
-    __u64 vram_bytes; /* out */
+	__u32 drm_fd;  /* in */
+	__u32 evicted; /* out: userptr evictions that are not restored yet */
+	__u32 queues;  /* out: queues loaded now, on this device */
+	__u32 pad;
+	__u64 loads;	  /* out: queue loads since the start */
+	__u64 flushes;	  /* out: TLB flushes since the start */
+	__u64 vram_bytes; /* out */
 };
 
 #define AMDGPU_FAKE_WALK _IOWR('F', 1, struct amdgpu_fake_walk)

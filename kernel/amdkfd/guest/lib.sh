@@ -26,7 +26,6 @@ fetch_image() {
     else
         image_kernel=$OUT/image-$release/boot/vmlinuz-$release
         image_modules=$OUT/image-$release/lib/modules/$release/kernel
-        [ -d /usr/lib/modules/"$release"/kernel ] && [ -e "$image_kernel" ] || true
         if [ ! -e "$image_kernel" ]; then
             (cd "$OUT" && apt-get download -q "linux-image-$release" >/dev/null 2>&1) ||
                 die "cannot download linux-image-$release"
@@ -51,6 +50,32 @@ build_tests() {
     gcc $flags -o "$dir/kfd_gpu" "$source"/kfd_gpu*.c "$source"/fake.c "$source"/kfd.c
     # shellcheck disable=SC2086
     gcc $flags -o "$dir/kfd_bench" "$source"/kfd_bench.c "$source"/fake.c "$source"/kfd.c
+}
+
+# build_library DIR: libhip_scatter and its guest test, with the distribution's ROCr; needs the project's own build.
+# Without one the test is left out, and that is said.
+build_library() {
+    local dir=$1 library
+    rm -f "$dir/library_rocr"
+    library=$(ls "$top"/build/{default,release}/runtime/libhip_scatter.so 2>/dev/null | head -1) || true
+    if [ -z "$library" ]; then
+        echo "not run: the library on the real driver (no libhip_scatter below build/: ./dev build)"
+        return
+    fi
+    library_dir=$(dirname "$library")
+    gcc -O2 -Wall -Wextra -Werror -std=gnu11 -D_GNU_SOURCE -I"$dir/include" -I"$top/kernel/uapi" -I"$here/fake" \
+        -I"$top/include" -o "$dir/library_rocr" "$top"/tests/kernel/{library_rocr,fake,kfd}.c \
+        -L"$library_dir" -lhip_scatter -lhsa-runtime64
+}
+
+# copy_libraries PROGRAM DIR: the shared libraries of a program and its loader, where they are found.
+copy_libraries() {
+    local file
+    LD_LIBRARY_PATH=$library_dir ldd "$1" | grep -o '/[^ ]*' | while read -r file; do
+        case $file in "$library_dir"/*) mkdir -p "$2/lib" && cp -L "$file" "$2/lib/" && continue ;; esac
+        mkdir -p "$2$(dirname "$file")"
+        cp -L "$file" "$2$file"
+    done
 }
 
 # Decompressed and stripped copy of a module.
@@ -85,6 +110,10 @@ make_initramfs() {
     cp "$here/guest/init" "$dir/init"
     cp "$OUT"/tests/kfd_* "$dir/tests/"
     cp "$top"/tests/kernel/expected/* "$dir/tests/"
+    if [ -e "$OUT/tests/library_rocr" ] && [[ $tests = *library* ]]; then
+        cp "$OUT/tests/library_rocr" "$dir/tests/"
+        copy_libraries "$OUT/tests/library_rocr" "$dir"
+    fi
     echo "$tests" >"$dir/tests/list"
     (cd "$dir" && find . | cpio -o -H newc --quiet | gzip -1) >"$dir.cpio.gz"
 }
@@ -93,7 +122,7 @@ make_initramfs() {
 boot() {
     local name=$1 log=$OUT/guest-$1.log start=$SECONDS
     make_initramfs "$OUT/initramfs-$name" "$2" "$3"
-    timeout "$TIMEOUT" qemu-system-x86_64 -machine q35 -accel tcg -cpu max -smp 1 -m 640 \
+    timeout "$TIMEOUT" qemu-system-x86_64 -machine q35 -accel tcg -cpu max -smp 1 -m 1024 \
         -icount shift=1,sleep=off -nographic -no-reboot -nodefaults -serial stdio -monitor none \
         -object memory-backend-ram,id=vram0,size=64M,share=on -device ivshmem-plain,memdev=vram0 \
         -kernel "$image_kernel" -initrd "$OUT/initramfs-$name.cpio.gz" \
