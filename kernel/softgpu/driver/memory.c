@@ -13,6 +13,10 @@
 #include "memory.h"
 #include "process.h"
 
+/* KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE, which the system's header writes as a shift that overflows an
+ * int. */
+#define FLAG_WRITABLE (1u << 31)
+
 /* Offsets for mmap of a render node: the arena (GPU index, or the GTT's) above, the place in it
  * below. */
 enum { FILE_OFFSET_SHIFT = 44 };
@@ -285,7 +289,7 @@ static uint64_t va_bytes(const struct sgd_buffer *buffer)
 uint32_t sgd_pte_flags(const struct sgd_buffer *buffer)
 {
     uint32_t flags = SG_PTE_READ; /* amdgpu_amdkfd_gpuvm.c, get_pte_flags: always readable */
-    if (buffer->flags & KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE)
+    if (buffer->flags & FLAG_WRITABLE)
         flags |= SG_PTE_WRITE;
     if (buffer->flags & KFD_IOC_ALLOC_MEM_FLAGS_EXECUTABLE)
         flags |= SG_PTE_EXEC;

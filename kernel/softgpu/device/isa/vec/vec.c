@@ -116,10 +116,10 @@ static void sdwa_place(uint32_t *row, const uint32_t *old, unsigned select, unsi
 {
     unsigned width = select <= SEL_BYTE3 ? 8 : 16;
     unsigned shift = select <= SEL_BYTE3 ? 8 * select : 16 * (select - SEL_WORD0);
-    uint32_t field = (uint32_t)((1u << width) - 1) << shift;
 
     if (select >= SEL_DWORD)
         return;
+    uint32_t field = (uint32_t)((1u << width) - 1) << shift;
     switch (unused) {
     case UNUSED_SEXT:
         LANES row[i] = (uint32_t)((int32_t)(row[i] << (32 - width)) >> (32 - width)) << shift;
