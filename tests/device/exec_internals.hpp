@@ -12,6 +12,7 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 extern "C" {
 #include "guard.h"
+#include "isa/isa.h"
 #include "tlb.h"
 #include "vm.h"
 #include "wave.h"

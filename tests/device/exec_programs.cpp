@@ -288,7 +288,7 @@ TEST_CASE("dispatches of two queues run at the same time, on one thread too")
     CHECK(first->out.result == SG_DISPATCH_DONE);
 }
 
-TEST_CASE("nothing runs while the device is paused; pauses nest")
+TEST_CASE("nothing runs while the device is paused, and pauses nest")
 {
     gpu g(2);
     auto l =

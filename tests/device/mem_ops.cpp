@@ -118,11 +118,32 @@ struct machine {
     }
 };
 
+extern "C" {
+extern const sg_op_set sg_ops_flat_v3, sg_ops_flat_v4, sg_ops_buffer_v3, sg_ops_buffer_v4,
+    sg_ops_ds_v3, sg_ops_ds_v4;
+}
+
+// The op function by name: by turns that for any CPU, for AVX2, for AVX-512, as far as this CPU has
+// them.
 static const sg_op_entry *find(const sg_op_set &set, const std::string &name)
 {
-    for (size_t i = 0; i < set.count; i++)
-        if (name == set.entries[i].mnemonic)
-            return &set.entries[i];
+    static unsigned turn;
+    const sg_op_set *variants[] = {&set, &set, &set};
+    const char *label;
+    if (sg_vector_variant(1, &label))
+        variants[1] = &set == &sg_ops_flat     ? &sg_ops_flat_v3
+                      : &set == &sg_ops_buffer ? &sg_ops_buffer_v3
+                      : &set == &sg_ops_ds     ? &sg_ops_ds_v3
+                                               : &set;
+    if (sg_vector_variant(2, &label))
+        variants[2] = &set == &sg_ops_flat     ? &sg_ops_flat_v4
+                      : &set == &sg_ops_buffer ? &sg_ops_buffer_v4
+                      : &set == &sg_ops_ds     ? &sg_ops_ds_v4
+                                               : &set;
+    const sg_op_set &chosen = *variants[turn++ % 3];
+    for (size_t i = 0; i < chosen.count; i++)
+        if (name == chosen.entries[i].mnemonic)
+            return &chosen.entries[i];
     FAIL("no op function for " << name);
     return nullptr;
 }

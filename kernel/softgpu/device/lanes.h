@@ -151,11 +151,40 @@ static inline const uint32_t *sg_lane_masks(struct sg_wave *w)
 /* ---- loads --------------------------------------------------------------------------------------
  */
 
+/* Elements of `dwords` dwords, side by side on the host, from and to one register row per dword. */
+SG_TEMPLATE void sg_rows_load(const uint8_t *host, uint32_t (*restrict v)[SG_LANES],
+                              unsigned dwords)
+{
+    const sg_u32u *restrict from = (const sg_u32u *)host;
+    for (unsigned i = 0; i < SG_LANES; i++) {
+        for (unsigned k = 0; k < dwords; k++)
+            v[k][i] = from[i * dwords + k];
+    }
+}
+
+SG_TEMPLATE void sg_rows_store(uint8_t *host, uint32_t (*restrict v)[SG_LANES], unsigned dwords)
+{
+    sg_u32u *restrict to = (sg_u32u *)host;
+    for (unsigned i = 0; i < SG_LANES; i++) {
+        for (unsigned k = 0; k < dwords; k++)
+            to[i * dwords + k] = v[k][i];
+    }
+}
+
 /* Lanes first..last of a contiguous access lie in one page that starts, for lane 0, at host. */
 SG_TEMPLATE void sg_span_load(enum sg_kind kind, const uint8_t *host, uint32_t (*v)[SG_LANES],
-                              const uint32_t *lanes, unsigned first, unsigned last)
+                              uint64_t active, const uint32_t *lanes, unsigned first, unsigned last)
 {
     const unsigned bytes = sg_kind_bytes(kind);
+    if (kind >= SG_D1 && active == UINT64_MAX) {
+        sg_rows_load(host, v, sg_kind_dwords(kind));
+        return;
+    }
+    if (kind == SG_U8 && active == UINT64_MAX) {
+        for (unsigned i = 0; i < SG_LANES; i++)
+            v[0][i] = host[i];
+        return;
+    }
     if (kind == SG_D1 && first == 0 && last == SG_LANES - 1) {
         for (unsigned i = 0; i < SG_LANES; i++) {
             uint32_t value = ((const sg_u32u *)host)[i];
@@ -163,9 +192,11 @@ SG_TEMPLATE void sg_span_load(enum sg_kind kind, const uint8_t *host, uint32_t (
         }
         return;
     }
-    for (unsigned i = first; i <= last; i++) {
-        if (lanes[i])
-            sg_lane_load(kind, host + (size_t)i * bytes, v, i);
+    for (uint64_t left = active >> first << first; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
+        if (i > last)
+            break;
+        sg_lane_load(kind, host + (size_t)i * bytes, v, i);
     }
 }
 
@@ -203,17 +234,47 @@ SG_TEMPLATE enum sg_next sg_contiguous_load(struct sg_wave *w, enum sg_kind kind
                 sg_tlb_read(w, va, (uint64_t)bytes * (unsigned)__builtin_popcountll(here));
             if (!host)
                 return SG_FAULT;
-            sg_span_load(kind, host - (size_t)lane * bytes, v, lanes, lane, last);
+            sg_span_load(kind, host - (size_t)lane * bytes, v, here, lanes, lane, last);
         }
         lane = last + 1;
     }
     return SG_NEXT;
 }
 
-SG_TEMPLATE enum sg_next sg_scattered_load(struct sg_wave *w, enum sg_kind kind, const uint64_t *va,
-                                           uint64_t exec, uint32_t (*v)[SG_LANES])
+/* Do all elements of the active lanes lie in the page of the first one? */
+SG_TEMPLATE bool sg_one_page(const uint64_t va[SG_LANES], const uint32_t *lanes, unsigned first,
+                             unsigned bytes)
 {
-    const unsigned bytes = sg_kind_bytes(kind);
+    uint64_t page = va[first] & ~SG_PAGE_MASK, outside = 0;
+    for (unsigned i = 0; i < SG_LANES; i++) {
+        uint64_t mask = (uint64_t)(int64_t)(int32_t)lanes[i];
+        outside |= (va[i] - page > SG_PAGE_BYTES - bytes ? UINT64_MAX : 0) & mask;
+    }
+    return !outside;
+}
+
+SG_TEMPLATE enum sg_next sg_scattered_load(struct sg_wave *w, enum sg_kind kind, const uint64_t *va,
+                                           uint64_t exec, uint32_t (*v)[SG_LANES],
+                                           const uint32_t *lanes)
+{
+    const unsigned bytes = sg_kind_bytes(kind), first = (unsigned)__builtin_ctzll(exec);
+    if (sg_one_page(va, lanes, first, bytes)) {
+        const uint8_t *host =
+            sg_tlb_read(w, va[first], (uint64_t)bytes * (unsigned)__builtin_popcountll(exec));
+        if (!host)
+            return SG_FAULT;
+        host -= va[first] & SG_PAGE_MASK;
+        if (exec == UINT64_MAX) {
+            for (unsigned i = 0; i < SG_LANES; i++)
+                sg_lane_load(kind, host + (va[i] & SG_PAGE_MASK), v, i);
+            return SG_NEXT;
+        }
+        for (; exec; exec &= exec - 1) {
+            unsigned lane = (unsigned)__builtin_ctzll(exec);
+            sg_lane_load(kind, host + (va[lane] & SG_PAGE_MASK), v, lane);
+        }
+        return SG_NEXT;
+    }
     for (; exec; exec &= exec - 1) {
         unsigned lane = (unsigned)__builtin_ctzll(exec);
         if (__builtin_expect(!sg_in_one_page(va[lane], bytes), 0)) {
@@ -274,7 +335,7 @@ SG_TEMPLATE enum sg_next sg_lanes_load(struct sg_wave *w, enum sg_kind kind,
     case SG_UNIFORM:
         return sg_uniform_load(w, kind, va[first], exec, v, lanes);
     default:
-        return sg_scattered_load(w, kind, va, exec, v);
+        return sg_scattered_load(w, kind, va, exec, v, lanes);
     }
 }
 
@@ -290,17 +351,16 @@ SG_TEMPLATE bool sg_split_store(struct sg_wave *w, enum sg_kind kind, uint64_t v
 }
 
 SG_TEMPLATE void sg_span_store(enum sg_kind kind, uint8_t *host, uint32_t (*v)[SG_LANES],
-                               uint64_t active, unsigned first, unsigned last)
+                               uint64_t active)
 {
     const unsigned bytes = sg_kind_bytes(kind);
-    if (kind == SG_D1 && active == UINT64_MAX) {
-        for (unsigned i = 0; i < SG_LANES; i++)
-            ((sg_u32u *)host)[i] = v[0][i];
+    if (kind < SG_STORE8 && active == UINT64_MAX) {
+        sg_rows_store(host, v, sg_kind_dwords(kind));
         return;
     }
-    for (unsigned i = first; i <= last; i++) {
-        if (active >> i & 1)
-            sg_lane_store(kind, host + (size_t)i * bytes, v, i);
+    for (; active; active &= active - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(active);
+        sg_lane_store(kind, host + (size_t)i * bytes, v, i);
     }
 }
 
@@ -325,7 +385,7 @@ SG_TEMPLATE enum sg_next sg_contiguous_store(struct sg_wave *w, enum sg_kind kin
                 sg_tlb_write(w, va, (uint64_t)bytes * (unsigned)__builtin_popcountll(here));
             if (!host)
                 return SG_FAULT;
-            sg_span_store(kind, host - (size_t)lane * bytes, v, here, lane, last);
+            sg_span_store(kind, host - (size_t)lane * bytes, v, here);
         }
         lane = last + 1;
     }

@@ -262,13 +262,14 @@ static enum sg_next op_order(struct sg_wave *w, const struct sg_inst *inst)
 #define ATOMICS(X)                                                                                 \
     X(swap, SG_RMW_SWAP, 4)                                                                        \
     X(swap_x2, SG_RMW_SWAP, 8)                                                                     \
-    X(cmpswap, SG_RMW_CMPSWAP, 4) X(cmpswap_x2, SG_RMW_CMPSWAP, 8) X(add, SG_RMW_ADD, 4)           \
-        X(add_x2, SG_RMW_ADD, 8) X(sub, SG_RMW_SUB, 4) X(sub_x2, SG_RMW_SUB, 8)                    \
-            X(smin, SG_RMW_SMIN, 4) X(smin_x2, SG_RMW_SMIN, 8) X(umin, SG_RMW_UMIN, 4)             \
-                X(umin_x2, SG_RMW_UMIN, 8) X(smax, SG_RMW_SMAX, 4) X(smax_x2, SG_RMW_SMAX, 8)      \
-                    X(umax, SG_RMW_UMAX, 4) X(umax_x2, SG_RMW_UMAX, 8) X(and, SG_RMW_AND, 4)       \
-                        X(and_x2, SG_RMW_AND, 8) X(or, SG_RMW_OR, 4) X(or_x2, SG_RMW_OR, 8)        \
-                            X(xor, SG_RMW_XOR, 4) X(xor_x2, SG_RMW_XOR, 8) X(inc, SG_RMW_INC, 4)   \
+    X(cmpswap, SG_RMW_CMPSWAP, 4)                                                                  \
+    X(cmpswap_x2, SG_RMW_CMPSWAP, 8) X(add, SG_RMW_ADD, 4) X(add_x2, SG_RMW_ADD, 8)                \
+        X(sub, SG_RMW_SUB, 4) X(sub_x2, SG_RMW_SUB, 8) X(smin, SG_RMW_SMIN, 4)                     \
+            X(smin_x2, SG_RMW_SMIN, 8) X(umin, SG_RMW_UMIN, 4) X(umin_x2, SG_RMW_UMIN, 8)          \
+                X(smax, SG_RMW_SMAX, 4) X(smax_x2, SG_RMW_SMAX, 8) X(umax, SG_RMW_UMAX, 4)         \
+                    X(umax_x2, SG_RMW_UMAX, 8) X(and, SG_RMW_AND, 4) X(and_x2, SG_RMW_AND, 8)      \
+                        X(or, SG_RMW_OR, 4) X(or_x2, SG_RMW_OR, 8) X(xor, SG_RMW_XOR, 4)           \
+                            X(xor_x2, SG_RMW_XOR, 8) X(inc, SG_RMW_INC, 4)                         \
                                 X(inc_x2, SG_RMW_INC, 8) X(dec, SG_RMW_DEC, 4)                     \
                                     X(dec_x2, SG_RMW_DEC, 8) X(add_f32, SG_RMW_FADD, 4)            \
                                         X(pk_add_f16, SG_RMW_PK_ADD_F16, 4)                        \
@@ -289,18 +290,22 @@ static enum sg_next op_order(struct sg_wave *w, const struct sg_inst *inst)
 ACCESSES(ACCESS_FUNCTION)
 ATOMICS(ATOMIC_FUNCTION)
 
-#define ACCESS_ENTRY(what, name, kind) {.mnemonic = "buffer_" #name, .fn = op_##name},
-#define ATOMIC_ENTRY(name, op, bytes) {.mnemonic = "buffer_atomic_" #name, .fn = op_atomic_##name},
+#include "variant.h"
+
+#define ACCESS_ENTRY(what, name, kind)                                                             \
+    {.mnemonic = "buffer_" #name, .fn = op_##name, .prepare = SG_PICK},
+#define ATOMIC_ENTRY(name, op, bytes)                                                              \
+    {.mnemonic = "buffer_atomic_" #name, .fn = op_atomic_##name, .prepare = SG_PICK},
 
 static const struct sg_op_entry entries[] = {
     /* clang-format off */
     ACCESSES(ACCESS_ENTRY)
     ATOMICS(ATOMIC_ENTRY)
     /* clang-format on */
-    {.mnemonic = "buffer_wbinvl1", .fn = op_order},
-    {.mnemonic = "buffer_wbinvl1_vol", .fn = op_order},
-    {.mnemonic = "buffer_wbl2", .fn = op_order},
-    {.mnemonic = "buffer_invl2", .fn = op_order},
+    {.mnemonic = "buffer_wbinvl1", .fn = op_order, .prepare = SG_PICK},
+    {.mnemonic = "buffer_wbinvl1_vol", .fn = op_order, .prepare = SG_PICK},
+    {.mnemonic = "buffer_wbl2", .fn = op_order, .prepare = SG_PICK},
+    {.mnemonic = "buffer_invl2", .fn = op_order, .prepare = SG_PICK},
 };
 
-const struct sg_op_set sg_ops_buffer = {entries, sizeof(entries) / sizeof(entries[0])};
+SG_OP_SET(sg_ops_buffer)

@@ -71,6 +71,28 @@ TEMPLATE uint8_t *whole_row(const struct sg_wave *w, const uint32_t *addr, uint3
     return differs ? NULL : lds_at(w, addr[0] + offset, 4 * SG_LANES);
 }
 
+/* All lanes active, and each one's `bytes` bytes at addr + offset inside: no check per lane is
+ * needed. */
+TEMPLATE bool all_inside(const struct sg_wave *w, const uint32_t *addr, uint32_t offset,
+                         uint32_t bytes)
+{
+    uint32_t highest = 0, size = w->group->lds_bytes;
+    if (!sg_exec_full(w) || offset + bytes > size)
+        return false;
+    for (unsigned i = 0; i < SG_LANES; i++)
+        highest = addr[i] > highest ? addr[i] : highest;
+    return highest <= size - offset - bytes;
+}
+
+TEMPLATE void gather(uint32_t (*restrict v)[SG_LANES], const uint8_t *lds,
+                     const uint32_t *restrict addr, unsigned dwords)
+{
+    for (unsigned i = 0; i < SG_LANES; i++) {
+        for (unsigned k = 0; k < dwords; k++)
+            v[k][i] = *(const sg_u32u *)(lds + addr[i] + 4 * k);
+    }
+}
+
 TEMPLATE enum sg_next read(struct sg_wave *w, const struct sg_inst *inst, unsigned dwords)
 {
     const uint32_t *addr = w->v[inst->mem.vaddr];
@@ -85,6 +107,10 @@ TEMPLATE enum sg_next read(struct sg_wave *w, const struct sg_inst *inst, unsign
         }
     }
     memcpy(at, addr, sizeof(at)); /* the destination may overwrite it */
+    if (all_inside(w, at, offset, 4 * dwords)) {
+        gather(v, w->group->lds + offset, at, dwords);
+        return SG_NEXT;
+    }
     EACH_LANE(lane, w)
     get(lds_at(w, at[lane] + offset, 4 * dwords), v, lane, dwords);
     return SG_NEXT;
@@ -117,6 +143,11 @@ TEMPLATE enum sg_next read2(struct sg_wave *w, const struct sg_inst *inst, unsig
                            second = inst->mem.offset1 * unit;
     refuse_gds(inst);
     memcpy(at, w->v[inst->mem.vaddr], sizeof(at));
+    if (all_inside(w, at, first > second ? first : second, 4 * dwords)) {
+        gather(v, w->group->lds + first, at, dwords);
+        gather(v + dwords, w->group->lds + second, at, dwords);
+        return SG_NEXT;
+    }
     EACH_LANE(lane, w)
     {
         get(lds_at(w, at[lane] + first, 4 * dwords), v, lane, dwords);
@@ -372,15 +403,16 @@ static enum sg_next op_nop(struct sg_wave *w, const struct sg_inst *inst)
 
 #define PLAIN(X)                                                                                   \
     X(ds_read_b32, read(w, inst, 1))                                                               \
-    X(ds_read_b64, read(w, inst, 2)) X(ds_read_b96, read(w, inst, 3)) X(                           \
-        ds_read_b128, read(w, inst, 4)) X(ds_write_b32, write(w, inst, 1))                         \
-        X(ds_write_b64, write(w, inst, 2)) X(ds_write_b96, write(w, inst, 3)) X(                   \
-            ds_write_b128, write(w, inst, 4)) X(ds_read2_b32, read2(w, inst, 1, 4))                \
-            X(ds_read2st64_b32, read2(w, inst, 1, 256)) X(ds_read2_b64, read2(w, inst, 2, 8)) X(   \
-                ds_read2st64_b64, read2(w, inst, 2, 512)) X(ds_write2_b32, write2(w, inst, 1, 4))  \
-                X(ds_write2st64_b32, write2(w, inst, 1, 256)) X(                                   \
-                    ds_write2_b64,                                                                 \
-                    write2(w, inst, 2, 8)) X(ds_write2st64_b64, write2(w, inst, 2, 512))           \
+    X(ds_read_b64, read(w, inst, 2))                                                               \
+    X(ds_read_b96, read(w, inst, 3)) X(ds_read_b128, read(w, inst, 4)) X(                          \
+        ds_write_b32, write(w, inst, 1)) X(ds_write_b64, write(w, inst, 2)) X(ds_write_b96,        \
+                                                                              write(w, inst, 3))   \
+        X(ds_write_b128, write(w, inst, 4)) X(ds_read2_b32, read2(w, inst, 1, 4)) X(               \
+            ds_read2st64_b32, read2(w, inst, 1, 256)) X(ds_read2_b64, read2(w, inst, 2, 8))        \
+            X(ds_read2st64_b64, read2(w, inst, 2, 512)) X(ds_write2_b32, write2(w, inst, 1, 4)) X( \
+                ds_write2st64_b32,                                                                 \
+                write2(w, inst, 1, 256)) X(ds_write2_b64, write2(w, inst, 2, 8))                   \
+                X(ds_write2st64_b64, write2(w, inst, 2, 512))                                      \
                     X(ds_read_u8, read_part(w, inst, U8)) X(ds_read_i8, read_part(w, inst, S8)) X( \
                         ds_read_u16,                                                               \
                         read_part(w, inst, U16)) X(ds_read_i16, read_part(w, inst, S16))           \
@@ -415,15 +447,15 @@ static enum sg_next op_nop(struct sg_wave *w, const struct sg_inst *inst)
 /* name without and with return, suffix, operation, bytes */
 #define RMWS(X)                                                                                    \
     X(add, u32, SG_RMW_ADD, 4)                                                                     \
-    X(add, u64, SG_RMW_ADD, 8) X(sub, u32, SG_RMW_SUB, 4) X(sub, u64, SG_RMW_SUB, 8)               \
-        X(rsub, u32, SG_RMW_RSUB, 4) X(rsub, u64, SG_RMW_RSUB, 8) X(inc, u32, SG_RMW_INC, 4) X(    \
-            inc, u64, SG_RMW_INC, 8) X(dec, u32, SG_RMW_DEC, 4) X(dec, u64, SG_RMW_DEC, 8)         \
-            X(min, i32, SG_RMW_SMIN, 4) X(min, i64, SG_RMW_SMIN, 8) X(max, i32, SG_RMW_SMAX, 4) X( \
-                max, i64, SG_RMW_SMAX, 8) X(min, u32, SG_RMW_UMIN, 4) X(min, u64, SG_RMW_UMIN, 8)  \
-                X(max, u32, SG_RMW_UMAX, 4) X(max, u64, SG_RMW_UMAX, 8) X(and, b32, SG_RMW_AND, 4) \
-                    X(and, b64, SG_RMW_AND, 8) X(or, b32, SG_RMW_OR, 4) X(or, b64, SG_RMW_OR, 8)   \
-                        X(xor, b32, SG_RMW_XOR, 4) X(xor, b64, SG_RMW_XOR, 8) X(mskor, b32,        \
-                                                                                SG_RMW_MSKOR, 4)   \
+    X(add, u64, SG_RMW_ADD, 8)                                                                     \
+    X(sub, u32, SG_RMW_SUB, 4) X(sub, u64, SG_RMW_SUB, 8) X(rsub, u32, SG_RMW_RSUB, 4)             \
+        X(rsub, u64, SG_RMW_RSUB, 8) X(inc, u32, SG_RMW_INC, 4) X(inc, u64, SG_RMW_INC, 8) X(      \
+            dec, u32, SG_RMW_DEC, 4) X(dec, u64, SG_RMW_DEC, 8) X(min, i32, SG_RMW_SMIN, 4)        \
+            X(min, i64, SG_RMW_SMIN, 8) X(max, i32, SG_RMW_SMAX, 4) X(max, i64, SG_RMW_SMAX, 8) X( \
+                min, u32, SG_RMW_UMIN, 4) X(min, u64, SG_RMW_UMIN, 8) X(max, u32, SG_RMW_UMAX, 4)  \
+                X(max, u64, SG_RMW_UMAX, 8) X(and, b32, SG_RMW_AND, 4) X(and, b64, SG_RMW_AND, 8)  \
+                    X(or, b32, SG_RMW_OR, 4) X(or, b64, SG_RMW_OR, 8) X(xor, b32, SG_RMW_XOR, 4)   \
+                        X(xor, b64, SG_RMW_XOR, 8) X(mskor, b32, SG_RMW_MSKOR, 4)                  \
                             X(mskor, b64, SG_RMW_MSKOR, 8) X(cmpst, b32, SG_RMW_CMPSWAP, 4)        \
                                 X(cmpst, b64, SG_RMW_CMPSWAP, 8) X(cmpst, f32, SG_RMW_FCMPSWAP, 4) \
                                     X(cmpst, f64, SG_RMW_FCMPSWAP, 8) X(min, f32, SG_RMW_FMIN, 4)  \
@@ -450,22 +482,24 @@ static enum sg_next op_nop(struct sg_wave *w, const struct sg_inst *inst)
 PLAIN(PLAIN_FUNCTION)
 RMWS(RMW_FUNCTION)
 
-#define PLAIN_ENTRY(name, call) {.mnemonic = #name, .fn = op_##name},
+#include "variant.h"
+
+#define PLAIN_ENTRY(name, call) {.mnemonic = #name, .fn = op_##name, .prepare = SG_PICK},
 #define RMW_ENTRY(name, type, op, bytes)                                                           \
-    {.mnemonic = "ds_" #name "_" #type, .fn = op_##name##_##type},                                 \
-        {.mnemonic = "ds_" #name "_rtn_" #type, .fn = op_##name##_rtn_##type},
+    {.mnemonic = "ds_" #name "_" #type, .fn = op_##name##_##type, .prepare = SG_PICK},             \
+        {.mnemonic = "ds_" #name "_rtn_" #type, .fn = op_##name##_rtn_##type, .prepare = SG_PICK},
 
 static const struct sg_op_entry entries[] = {
     /* clang-format off */
     PLAIN(PLAIN_ENTRY)
     RMWS(RMW_ENTRY)
     /* clang-format on */
-    {.mnemonic = "ds_read_addtid_b32", .fn = op_read_addtid},
-    {.mnemonic = "ds_write_addtid_b32", .fn = op_write_addtid},
-    {.mnemonic = "ds_permute_b32", .fn = op_permute},
-    {.mnemonic = "ds_bpermute_b32", .fn = op_bpermute},
-    {.mnemonic = "ds_swizzle_b32", .fn = op_swizzle},
-    {.mnemonic = "ds_nop", .fn = op_nop},
+    {.mnemonic = "ds_read_addtid_b32", .fn = op_read_addtid, .prepare = SG_PICK},
+    {.mnemonic = "ds_write_addtid_b32", .fn = op_write_addtid, .prepare = SG_PICK},
+    {.mnemonic = "ds_permute_b32", .fn = op_permute, .prepare = SG_PICK},
+    {.mnemonic = "ds_bpermute_b32", .fn = op_bpermute, .prepare = SG_PICK},
+    {.mnemonic = "ds_swizzle_b32", .fn = op_swizzle, .prepare = SG_PICK},
+    {.mnemonic = "ds_nop", .fn = op_nop, .prepare = SG_PICK},
 };
 
-const struct sg_op_set sg_ops_ds = {entries, sizeof(entries) / sizeof(entries[0])};
+SG_OP_SET(sg_ops_ds)

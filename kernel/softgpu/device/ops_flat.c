@@ -11,6 +11,7 @@
 
 enum segment { FLAT, GLOBAL, SCRATCH };
 
+#ifndef SG_VARIANT
 uint32_t sg_pk_add_f16(uint32_t a, uint32_t b)
 {
     uint32_t result = 0;
@@ -25,6 +26,7 @@ uint32_t sg_pk_add_f16(uint32_t a, uint32_t b)
     }
     return result;
 }
+#endif
 
 /* The rows of the data register; AccVGPRs lie behind the 256 architectural ones. */
 SG_TEMPLATE uint32_t (*data_rows(const struct sg_wave *w, const struct sg_inst *inst))[SG_LANES]
@@ -435,13 +437,17 @@ ATOMICS(ATOMIC_FUNCTION, FLAT, flat)
 ATOMICS(ATOMIC_FUNCTION, GLOBAL, global)
 FLOAT_ATOMICS(FLOAT_ATOMIC_FUNCTION)
 
+#include "variant.h"
+
 #define ACCESS_ENTRY(what, segment, prefix, name, kind)                                            \
-    {.mnemonic = #prefix "_" #name, .fn = op_##prefix##_##name},
+    {.mnemonic = #prefix "_" #name, .fn = op_##prefix##_##name, .prepare = SG_PICK},
 #define ATOMIC_ENTRY(segment, prefix, name, op)                                                    \
-    {.mnemonic = #prefix "_atomic_" #name, .fn = op_##prefix##_atomic_##name},                     \
-        {.mnemonic = #prefix "_atomic_" #name "_x2", .fn = op_##prefix##_atomic_##name##_x2},
+    {.mnemonic = #prefix "_atomic_" #name, .fn = op_##prefix##_atomic_##name, .prepare = SG_PICK}, \
+        {.mnemonic = #prefix "_atomic_" #name "_x2",                                               \
+         .fn = op_##prefix##_atomic_##name##_x2,                                                   \
+         .prepare = SG_PICK},
 #define FLOAT_ATOMIC_ENTRY(segment, prefix, name, op, bytes)                                       \
-    {.mnemonic = #prefix "_atomic_" #name, .fn = op_##prefix##_atomic_##name},
+    {.mnemonic = #prefix "_atomic_" #name, .fn = op_##prefix##_atomic_##name, .prepare = SG_PICK},
 
 static const struct sg_op_entry entries[] = {
     /* clang-format off */
@@ -454,4 +460,4 @@ static const struct sg_op_entry entries[] = {
     /* clang-format on */
 };
 
-const struct sg_op_set sg_ops_flat = {entries, sizeof(entries) / sizeof(entries[0])};
+SG_OP_SET(sg_ops_flat)
