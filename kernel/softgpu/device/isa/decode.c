@@ -47,6 +47,15 @@ static enum sg_next op_unimplemented(struct sg_wave *w, const struct sg_inst *in
     sg_unimplemented("instruction %s", sg_inst_text(inst, text, sizeof(text)));
 }
 
+/* The table does not list all image instructions: none is implemented, and none may pass for
+ * illegal. */
+static enum sg_next op_image(struct sg_wave *w, const struct sg_inst *inst)
+{
+    (void)w;
+    sg_unimplemented("image instruction 0x%08x (opcode 0x%02x)", (uint32_t)inst->imm,
+                     (unsigned)inst->imm >> 18 & 0x7f);
+}
+
 static void set_illegal(struct sg_inst *inst)
 {
     inst->fn = op_illegal;
@@ -487,7 +496,10 @@ unsigned sg_decode(const struct sg_isa *isa, const uint32_t *words, unsigned ava
         return 0;
     index = isa->row[format.encoding][format.op];
     if (!index) {
-        set_illegal(inst);
+        if (format.encoding == SG_ENC_MIMG)
+            inst->fn = op_image;
+        else
+            set_illegal(inst);
         return inst->dwords;
     }
     inst->opcode = (uint16_t)(index - 1);
