@@ -16,7 +16,8 @@
 #if UAPI_KFD_HEADER == UAPI_AFTER
 #include <linux/kfd_ioctl.h>
 #endif
-#include <hip_scatter/kfd_batch.h> /* twice: the include guard */
+/* Twice, for the include guard. NOLINTNEXTLINE(readability-duplicate-include) */
+#include <hip_scatter/kfd_batch.h>
 
 #include <stddef.h>
 
@@ -55,6 +56,7 @@ static_assert(KFD_IOC_ALLOC_MEM_FLAGS_USERPTR_BATCH == 0x400000, "flag of the la
 
 #if UAPI_KFD_HEADER != UAPI_NONE
 /* The header restates what <linux/kfd_ioctl.h> would make of it, and its flag is free there. */
+/* NOLINTNEXTLINE(misc-redundant-expression): equal is what they must be */
 static_assert(AMDKFD_IOC_ALLOC_MEMORY_OF_GPU_BATCH ==
                   AMDKFD_IOWR(0x28, struct kfd_ioctl_alloc_memory_of_gpu_batch_args),
               "request number differs from AMDKFD_IOWR");
