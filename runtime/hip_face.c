@@ -2,7 +2,7 @@
 /*
  * The C interface for HIP programs (hip_scatter.h): argument checks and translation of flags,
  * ordinals and error numbers. HIP's own functions are looked up in the library that the program has
- * loaded; nothing here loads it.
+ * loaded (hip_lib.h).
  */
 #include <hip_scatter/hip_scatter.h>
 

@@ -43,23 +43,36 @@ static struct {
     struct hs_device *devices[HS_MAX_DEVICES]; /* by ordinal */
 } hip = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* The symbol from the global scope, or from a HIP that was loaded into a scope of its own (a
- * plug-in's). */
-static void *find_symbol(const char *name)
+#define TEXT_OF(value) #value
+#define LIBRARY_OF(major) "libamdhip64.so." TEXT_OF(major)
+
+/*
+ * A HIP that is not in the global scope: loaded into a scope of its own (a plug-in's), or not at
+ * all, because the program names no HIP function itself and the linker dropped the library
+ * (--as-needed). Who calls the HIP face wants HIP: then load the version that this library was
+ * built for. Kept for the life of the process.
+ */
+static void *open_library(void)
 {
     static const char *const libraries[] = {"libamdhip64.so.7", "libamdhip64.so.6",
-                                            "libamdhip64.so.5", "libamdhip64.so"};
+                                            "libamdhip64.so.5"};
+    void *library = NULL;
+
+    for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]) && !library; i++)
+        library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
+    return library ? library : dlopen(LIBRARY_OF(HIP_VERSION_MAJOR), RTLD_LAZY);
+}
+
+static void *find_symbol(const char *name)
+{
+    static void *library;
     void *symbol = dlsym(RTLD_DEFAULT, name);
 
-    for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]) && !symbol; i++) {
-        void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
-
-        if (!library)
-            continue;
-        symbol = dlsym(library, name);
-        dlclose(library);
-    }
-    return symbol;
+    if (symbol)
+        return symbol;
+    if (!library) /* guarded by hip.lock */
+        library = open_library();
+    return library ? dlsym(library, name) : NULL;
 }
 
 static int find_functions(void)
@@ -86,7 +99,8 @@ static int find_functions(void)
         !hip.host_get_device_pointer || !hip.memory_copy || !hip.memory_copy_async ||
         !hip.memory_set || !hip.memory_set_async || !hip.stream_synchronize ||
         !hip.stream_add_callback)
-        return hs_error(-ENODEV, "the process has not loaded HIP (libamdhip64)");
+        return hs_error(-ENODEV, "there is no HIP in the process, and %s cannot be loaded",
+                        LIBRARY_OF(HIP_VERSION_MAJOR));
     return 0;
 }
 

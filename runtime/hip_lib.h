@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The HIP runtime that the program has loaded, if any: its functions by name, and its device
- * ordinals as entries of the device table. Never loads HIP: a program without it uses the ROCr
- * face.
+ * The HIP runtime of the program: its functions by name, and its device ordinals as entries of the
+ * device table. Only the HIP face uses it; a program without HIP uses the ROCr face.
  */
 #ifndef HS_HIP_LIB_H
 #define HS_HIP_LIB_H
