@@ -504,7 +504,9 @@ int main(int argc, char **argv)
     std::printf("scatter_digest --backing %s\n", options.backing.c_str());
     print_row("device", format("%s (%s)", properties.name, properties.gcnArchName));
     print_row("kernel", kernel_name());
-    print_row("backing", format("%s: %s", window.info.backingName, window.reason.c_str()));
+    print_row("backing", window.reason.rfind(window.info.backingName, 0) == 0
+                             ? window.reason
+                             : format("%s: %s", window.info.backingName, window.reason.c_str()));
     print_row("input", format("%zu file(s), %zu bytes", options.files.size(), content.size()));
     print_row("ranges",
               format("%zu, shuffled, with gaps (seed %llu); %zu after coalescing", ranges.size(),
