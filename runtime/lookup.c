@@ -48,23 +48,26 @@ struct hs_offset_index *hs_offset_index_build(const struct hs_ranges *r)
     return index;
 }
 
+/*
+ * Both searches add the outcome of a comparison instead of branching on it: a branch on what was
+ * just loaded is guessed wrong every other time, and then each lookup waits for its own cache
+ * misses alone instead of together with the next ones'.
+ */
 size_t hs_lookup_offset(const struct hs_ranges *r, const struct hs_offset_index *index,
                         uint64_t offset)
 {
-    size_t bucket, low, high; /* the run is one of low .. high */
+    size_t bucket, low, left; /* the run is one of left runs from low on */
 
     if (!index)
         return hs_ranges_find(r, offset);
     bucket = (size_t)(offset >> index->shift);
     low = index->first[bucket];
-    high = index->first[bucket + 1];
-    while (low < high) {
-        size_t middle = low + (high - low + 1) / 2;
+    left = index->first[bucket + 1] - low + 1;
+    while (left > 1) {
+        size_t half = left / 2;
 
-        if (r->runs[middle].offset <= offset)
-            low = middle;
-        else
-            high = middle - 1;
+        low += half * (size_t)(r->runs[low + half].offset <= offset);
+        left -= half;
     }
     return low;
 }
@@ -176,23 +179,27 @@ struct hs_host_index *hs_host_index_build(const struct hs_ranges *r)
 bool hs_lookup_host(const struct hs_ranges *r, const struct hs_host_index *index, uint64_t address,
                     uint64_t *offset)
 {
-    size_t low, high, bucket;
+    size_t low, left, bucket;
     bool found = false;
 
     if (address < index->lowest || (address - index->lowest) >> index->shift >= index->buckets)
         return false;
     bucket = (size_t)((address - index->lowest) >> index->shift);
     low = index->first[bucket];
-    high = index->first[bucket + 1];
-    while (low < high) { /* the last run that starts at or below the address */
-        size_t middle = low + (high - low + 1) / 2;
+    left = index->first[bucket + 1] - low + 1;
+    while (left > 1) { /* the last run that starts at or below the address */
+        size_t half = left / 2;
 
-        if (r->runs[run_at(index, middle)].cpu <= address)
-            low = middle;
-        else
-            high = middle - 1;
+        low += half * (size_t)(r->runs[run_at(index, low + half)].cpu <= address);
+        left -= half;
     }
-    for (;;) {
+    if (!index->highest) { /* no runs overlap: this one or none */
+        const struct hs_run *run = &r->runs[run_at(index, low)];
+
+        *offset = run->offset + (address - run->cpu);
+        return address >= run->cpu && *offset < run[1].offset;
+    }
+    for (;; low--) {
         size_t run = run_at(index, low);
         uint64_t at = r->runs[run].offset + (address - r->runs[run].cpu);
 
@@ -200,8 +207,7 @@ bool hs_lookup_host(const struct hs_ranges *r, const struct hs_host_index *index
             *offset = at;
             found = true;
         }
-        if (!index->highest || low == 0 || index->highest[low - 1] <= address)
+        if (low == 0 || index->highest[low - 1] <= address)
             return found;
-        low--;
     }
 }

@@ -89,8 +89,10 @@ int hs_translate_span(struct hs_pool *pool, uint64_t offset, uint64_t bytes,
                       struct hs_host_range *list, size_t room, size_t *count, uint64_t *covered)
 {
     const struct hs_ranges *r = &pool->ranges;
-    uint64_t at = offset + r->head, end = at + bytes;
-    size_t run;
+    uint64_t start = offset + r->head, at = start, end = at + bytes;
+    const struct hs_offset_index *index;
+    const struct hs_run *run;
+    size_t written = 0;
 
     *count = 0;
     *covered = 0;
@@ -100,21 +102,22 @@ int hs_translate_span(struct hs_pool *pool, uint64_t offset, uint64_t bytes,
         return hs_error(
             -EINVAL, "the span of %llu bytes at offset %llu leaves its window of %llu bytes",
             (unsigned long long)bytes, (unsigned long long)offset, (unsigned long long)r->bytes);
-    run = hs_lookup_offset(r, offset_index(pool), at);
+    index = offset_index(pool);
+    run = &r->runs[hs_lookup_offset(r, index, at)];
     if (!room) {
-        *count = hs_lookup_offset(r, offset_index(pool), end - 1) - run + 1;
+        *count = hs_lookup_offset(r, index, end - 1) - (size_t)(run - r->runs) + 1;
         *covered = bytes;
         return 0;
     }
-    for (; at < end && *count < room; run++) {
-        uint64_t stop = r->runs[run + 1].offset < end ? r->runs[run + 1].offset : end;
+    for (; at < end && written < room; run++) {
+        uint64_t stop = run[1].offset < end ? run[1].offset : end;
 
-        list[*count].base = (void *)(uintptr_t)(r->runs[run].cpu + (at - r->runs[run].offset));
-        list[*count].bytes = (size_t)(stop - at);
-        ++*count;
-        *covered += stop - at;
+        list[written].base = (void *)(uintptr_t)(run->cpu + (at - run->offset));
+        list[written++].bytes = (size_t)(stop - at);
         at = stop;
     }
+    *count = written;
+    *covered = at - start;
     return 0;
 }
 

@@ -587,11 +587,11 @@ static struct sample lookups(const uint64_t *addresses, char *window, unsigned t
     return result;
 }
 
-/* One load at the same place of an array of 16 bytes per range: what no lookup can be below. */
+/* One load at the same place of an array of 16 bytes per range, as a lookup's last one is. */
 static double load_floor(const uint64_t *positions)
 {
     double *times = must(calloc(repeat, sizeof(*times)));
-    uint64_t(*array)[2] = must(calloc(range_count, sizeof(*array))), sum = 0;
+    uint64_t(*array)[2] = must(hs_alloc_array(0, range_count * sizeof(*array))), sum = 0;
     struct sample result;
 
     memset(array, 1, range_count * sizeof(*array));
