@@ -5,6 +5,8 @@
  * Executes nothing.
  */
 #include "isa.h"
+
+#include "../image.h"
 #include "operand.h"
 
 #include <stdlib.h>
@@ -47,8 +49,7 @@ static enum sg_next op_unimplemented(struct sg_wave *w, const struct sg_inst *in
     sg_unimplemented("instruction %s", sg_inst_text(inst, text, sizeof(text)));
 }
 
-/* The table does not list all image instructions: none is implemented, and none may pass for
- * illegal. */
+/* The table does not list all image instructions: what is not implemented must not pass for illegal. */
 static enum sg_next op_image(struct sg_wave *w, const struct sg_inst *inst)
 {
     (void)w;
@@ -496,10 +497,10 @@ unsigned sg_decode(const struct sg_isa *isa, const uint32_t *words, unsigned ava
         return 0;
     index = isa->row[format.encoding][format.op];
     if (!index) {
-        if (format.encoding == SG_ENC_MIMG)
-            inst->fn = op_image;
-        else
+        if (format.encoding != SG_ENC_MIMG)
             set_illegal(inst);
+        else if (!sg_image_decode(inst, words))
+            inst->fn = op_image;
         return inst->dwords;
     }
     inst->opcode = (uint16_t)(index - 1);
