@@ -520,7 +520,7 @@ static enum turn run_waves(struct worker *worker, struct sg_resident *resident, 
 
 static bool owns(struct sg_guard *guard, uintptr_t address)
 {
-    struct worker *worker = (struct worker *)((char *)guard - offsetof(struct worker, guard));
+    struct worker *worker = (void *)((char *)guard - offsetof(struct worker, guard));
     bool write;
     return sg_tlb_page_of_host(&worker->tlb, address, &write) != SG_TLB_NONE;
 }

@@ -235,6 +235,7 @@ static enum sg_next op_order(struct sg_wave *w, const struct sg_inst *inst)
     return SG_NEXT;
 }
 
+/* clang-format off */
 #define ACCESSES(X)                                                                                \
     X(load, load_ubyte, SG_U8)                                                                     \
     X(load, load_sbyte, SG_S8)                                                                     \
@@ -258,23 +259,42 @@ static enum sg_next op_order(struct sg_wave *w, const struct sg_inst *inst)
     X(store, store_dwordx2, SG_D2)                                                                 \
     X(store, store_dwordx3, SG_D3)                                                                 \
     X(store, store_dwordx4, SG_D4)
+/* clang-format on */
 
+/* clang-format off */
 #define ATOMICS(X)                                                                                 \
     X(swap, SG_RMW_SWAP, 4)                                                                        \
     X(swap_x2, SG_RMW_SWAP, 8)                                                                     \
     X(cmpswap, SG_RMW_CMPSWAP, 4)                                                                  \
-    X(cmpswap_x2, SG_RMW_CMPSWAP, 8) X(add, SG_RMW_ADD, 4) X(add_x2, SG_RMW_ADD, 8)                \
-        X(sub, SG_RMW_SUB, 4) X(sub_x2, SG_RMW_SUB, 8) X(smin, SG_RMW_SMIN, 4)                     \
-            X(smin_x2, SG_RMW_SMIN, 8) X(umin, SG_RMW_UMIN, 4) X(umin_x2, SG_RMW_UMIN, 8)          \
-                X(smax, SG_RMW_SMAX, 4) X(smax_x2, SG_RMW_SMAX, 8) X(umax, SG_RMW_UMAX, 4)         \
-                    X(umax_x2, SG_RMW_UMAX, 8) X(and, SG_RMW_AND, 4) X(and_x2, SG_RMW_AND, 8)      \
-                        X(or, SG_RMW_OR, 4) X(or_x2, SG_RMW_OR, 8) X(xor, SG_RMW_XOR, 4)           \
-                            X(xor_x2, SG_RMW_XOR, 8) X(inc, SG_RMW_INC, 4)                         \
-                                X(inc_x2, SG_RMW_INC, 8) X(dec, SG_RMW_DEC, 4)                     \
-                                    X(dec_x2, SG_RMW_DEC, 8) X(add_f32, SG_RMW_FADD, 4)            \
-                                        X(pk_add_f16, SG_RMW_PK_ADD_F16, 4)                        \
-                                            X(add_f64, SG_RMW_FADD, 8) X(min_f64, SG_RMW_FMIN, 8)  \
-                                                X(max_f64, SG_RMW_FMAX, 8)
+    X(cmpswap_x2, SG_RMW_CMPSWAP, 8)                                                               \
+    X(add, SG_RMW_ADD, 4)                                                                          \
+    X(add_x2, SG_RMW_ADD, 8)                                                                       \
+    X(sub, SG_RMW_SUB, 4)                                                                          \
+    X(sub_x2, SG_RMW_SUB, 8)                                                                       \
+    X(smin, SG_RMW_SMIN, 4)                                                                        \
+    X(smin_x2, SG_RMW_SMIN, 8)                                                                     \
+    X(umin, SG_RMW_UMIN, 4)                                                                        \
+    X(umin_x2, SG_RMW_UMIN, 8)                                                                     \
+    X(smax, SG_RMW_SMAX, 4)                                                                        \
+    X(smax_x2, SG_RMW_SMAX, 8)                                                                     \
+    X(umax, SG_RMW_UMAX, 4)                                                                        \
+    X(umax_x2, SG_RMW_UMAX, 8)                                                                     \
+    X(and, SG_RMW_AND, 4)                                                                          \
+    X(and_x2, SG_RMW_AND, 8)                                                                       \
+    X(or, SG_RMW_OR, 4)                                                                            \
+    X(or_x2, SG_RMW_OR, 8)                                                                         \
+    X(xor, SG_RMW_XOR, 4)                                                                          \
+    X(xor_x2, SG_RMW_XOR, 8)                                                                       \
+    X(inc, SG_RMW_INC, 4)                                                                          \
+    X(inc_x2, SG_RMW_INC, 8)                                                                       \
+    X(dec, SG_RMW_DEC, 4)                                                                          \
+    X(dec_x2, SG_RMW_DEC, 8)                                                                       \
+    X(add_f32, SG_RMW_FADD, 4)                                                                     \
+    X(pk_add_f16, SG_RMW_PK_ADD_F16, 4)                                                            \
+    X(add_f64, SG_RMW_FADD, 8)                                                                     \
+    X(min_f64, SG_RMW_FMIN, 8)                                                                     \
+    X(max_f64, SG_RMW_FMAX, 8)
+/* clang-format on */
 
 #define ACCESS_FUNCTION(what, name, kind)                                                          \
     static enum sg_next op_##name(struct sg_wave *w, const struct sg_inst *inst)                   \

@@ -401,68 +401,89 @@ static enum sg_next op_nop(struct sg_wave *w, const struct sg_inst *inst)
 /* ---- the op functions ---------------------------------------------------------------------------
  */
 
+/* clang-format off */
 #define PLAIN(X)                                                                                   \
     X(ds_read_b32, read(w, inst, 1))                                                               \
     X(ds_read_b64, read(w, inst, 2))                                                               \
-    X(ds_read_b96, read(w, inst, 3)) X(ds_read_b128, read(w, inst, 4)) X(                          \
-        ds_write_b32, write(w, inst, 1)) X(ds_write_b64, write(w, inst, 2)) X(ds_write_b96,        \
-                                                                              write(w, inst, 3))   \
-        X(ds_write_b128, write(w, inst, 4)) X(ds_read2_b32, read2(w, inst, 1, 4)) X(               \
-            ds_read2st64_b32, read2(w, inst, 1, 256)) X(ds_read2_b64, read2(w, inst, 2, 8))        \
-            X(ds_read2st64_b64, read2(w, inst, 2, 512)) X(ds_write2_b32, write2(w, inst, 1, 4)) X( \
-                ds_write2st64_b32,                                                                 \
-                write2(w, inst, 1, 256)) X(ds_write2_b64, write2(w, inst, 2, 8))                   \
-                X(ds_write2st64_b64, write2(w, inst, 2, 512))                                      \
-                    X(ds_read_u8, read_part(w, inst, U8)) X(ds_read_i8, read_part(w, inst, S8)) X( \
-                        ds_read_u16,                                                               \
-                        read_part(w, inst, U16)) X(ds_read_i16, read_part(w, inst, S16))           \
-                        X(ds_read_u8_d16, read_part(w, inst, U8_LO)) X(                            \
-                            ds_read_u8_d16_hi, read_part(w, inst, U8_HI))                          \
-                            X(ds_read_i8_d16, read_part(w, inst, S8_LO))                           \
-                                X(ds_read_i8_d16_hi, read_part(w, inst, S8_HI)) X(                 \
-                                    ds_read_u16_d16, read_part(w, inst, U16_LO))                   \
-                                    X(ds_read_u16_d16_hi, read_part(w, inst, U16_HI)) X(           \
-                                        ds_write_b8, write_part(w, inst, 1, 0))                    \
-                                        X(ds_write_b8_d16_hi, write_part(w, inst, 1, 16)) X(       \
-                                            ds_write_b16,                                          \
-                                            write_part(w, inst, 2,                                 \
-                                                       0)) X(ds_write_b16_d16_hi,                  \
-                                                             write_part(w, inst, 2, 16))           \
-                                            X(ds_wrxchg2_rtn_b32, exchange2(w, inst, 1, 4)) X(     \
-                                                ds_wrxchg2st64_rtn_b32,                            \
-                                                exchange2(w, inst, 1, 256))                        \
-                                                X(ds_wrxchg2_rtn_b64, exchange2(w, inst, 2, 8)) X( \
-                                                    ds_wrxchg2st64_rtn_b64,                        \
-                                                    exchange2(w, inst, 2, 512))                    \
-                                                    X(ds_wrxchg_rtn_b32,                           \
-                                                      rmw(w, inst, SG_RMW_SWAP, 4, true))          \
-                                                        X(ds_wrxchg_rtn_b64,                       \
-                                                          rmw(w, inst, SG_RMW_SWAP, 8, true))      \
-                                                            X(ds_wrap_rtn_b32,                     \
-                                                              rmw(w, inst, SG_RMW_WRAP, 4, true))  \
-                                                                X(ds_append, count(w, inst, true)) \
-                                                                    X(ds_consume,                  \
-                                                                      count(w, inst, false))
+    X(ds_read_b96, read(w, inst, 3))                                                               \
+    X(ds_read_b128, read(w, inst, 4))                                                              \
+    X(ds_write_b32, write(w, inst, 1))                                                             \
+    X(ds_write_b64, write(w, inst, 2))                                                             \
+    X(ds_write_b96, write(w, inst, 3))                                                             \
+    X(ds_write_b128, write(w, inst, 4))                                                            \
+    X(ds_read2_b32, read2(w, inst, 1, 4))                                                          \
+    X(ds_read2st64_b32, read2(w, inst, 1, 256))                                                    \
+    X(ds_read2_b64, read2(w, inst, 2, 8))                                                          \
+    X(ds_read2st64_b64, read2(w, inst, 2, 512))                                                    \
+    X(ds_write2_b32, write2(w, inst, 1, 4))                                                        \
+    X(ds_write2st64_b32, write2(w, inst, 1, 256))                                                  \
+    X(ds_write2_b64, write2(w, inst, 2, 8))                                                        \
+    X(ds_write2st64_b64, write2(w, inst, 2, 512))                                                  \
+    X(ds_read_u8, read_part(w, inst, U8))                                                          \
+    X(ds_read_i8, read_part(w, inst, S8))                                                          \
+    X(ds_read_u16, read_part(w, inst, U16))                                                        \
+    X(ds_read_i16, read_part(w, inst, S16))                                                        \
+    X(ds_read_u8_d16, read_part(w, inst, U8_LO))                                                   \
+    X(ds_read_u8_d16_hi, read_part(w, inst, U8_HI))                                                \
+    X(ds_read_i8_d16, read_part(w, inst, S8_LO))                                                   \
+    X(ds_read_i8_d16_hi, read_part(w, inst, S8_HI))                                                \
+    X(ds_read_u16_d16, read_part(w, inst, U16_LO))                                                 \
+    X(ds_read_u16_d16_hi, read_part(w, inst, U16_HI))                                              \
+    X(ds_write_b8, write_part(w, inst, 1, 0))                                                      \
+    X(ds_write_b8_d16_hi, write_part(w, inst, 1, 16))                                              \
+    X(ds_write_b16, write_part(w, inst, 2, 0))                                                     \
+    X(ds_write_b16_d16_hi, write_part(w, inst, 2, 16))                                             \
+    X(ds_wrxchg2_rtn_b32, exchange2(w, inst, 1, 4))                                                \
+    X(ds_wrxchg2st64_rtn_b32, exchange2(w, inst, 1, 256))                                          \
+    X(ds_wrxchg2_rtn_b64, exchange2(w, inst, 2, 8))                                                \
+    X(ds_wrxchg2st64_rtn_b64, exchange2(w, inst, 2, 512))                                          \
+    X(ds_wrxchg_rtn_b32, rmw(w, inst, SG_RMW_SWAP, 4, true))                                       \
+    X(ds_wrxchg_rtn_b64, rmw(w, inst, SG_RMW_SWAP, 8, true))                                       \
+    X(ds_wrap_rtn_b32, rmw(w, inst, SG_RMW_WRAP, 4, true))                                         \
+    X(ds_append, count(w, inst, true))                                                             \
+    X(ds_consume, count(w, inst, false))
+/* clang-format on */
 
 /* name without and with return, suffix, operation, bytes */
+/* clang-format off */
 #define RMWS(X)                                                                                    \
     X(add, u32, SG_RMW_ADD, 4)                                                                     \
     X(add, u64, SG_RMW_ADD, 8)                                                                     \
-    X(sub, u32, SG_RMW_SUB, 4) X(sub, u64, SG_RMW_SUB, 8) X(rsub, u32, SG_RMW_RSUB, 4)             \
-        X(rsub, u64, SG_RMW_RSUB, 8) X(inc, u32, SG_RMW_INC, 4) X(inc, u64, SG_RMW_INC, 8) X(      \
-            dec, u32, SG_RMW_DEC, 4) X(dec, u64, SG_RMW_DEC, 8) X(min, i32, SG_RMW_SMIN, 4)        \
-            X(min, i64, SG_RMW_SMIN, 8) X(max, i32, SG_RMW_SMAX, 4) X(max, i64, SG_RMW_SMAX, 8) X( \
-                min, u32, SG_RMW_UMIN, 4) X(min, u64, SG_RMW_UMIN, 8) X(max, u32, SG_RMW_UMAX, 4)  \
-                X(max, u64, SG_RMW_UMAX, 8) X(and, b32, SG_RMW_AND, 4) X(and, b64, SG_RMW_AND, 8)  \
-                    X(or, b32, SG_RMW_OR, 4) X(or, b64, SG_RMW_OR, 8) X(xor, b32, SG_RMW_XOR, 4)   \
-                        X(xor, b64, SG_RMW_XOR, 8) X(mskor, b32, SG_RMW_MSKOR, 4)                  \
-                            X(mskor, b64, SG_RMW_MSKOR, 8) X(cmpst, b32, SG_RMW_CMPSWAP, 4)        \
-                                X(cmpst, b64, SG_RMW_CMPSWAP, 8) X(cmpst, f32, SG_RMW_FCMPSWAP, 4) \
-                                    X(cmpst, f64, SG_RMW_FCMPSWAP, 8) X(min, f32, SG_RMW_FMIN, 4)  \
-                                        X(min, f64, SG_RMW_FMIN, 8) X(max, f32, SG_RMW_FMAX, 4)    \
-                                            X(max, f64, SG_RMW_FMAX, 8)                            \
-                                                X(add, f32, SG_RMW_FADD, 4)                        \
-                                                    X(add, f64, SG_RMW_FADD, 8)
+    X(sub, u32, SG_RMW_SUB, 4)                                                                     \
+    X(sub, u64, SG_RMW_SUB, 8)                                                                     \
+    X(rsub, u32, SG_RMW_RSUB, 4)                                                                   \
+    X(rsub, u64, SG_RMW_RSUB, 8)                                                                   \
+    X(inc, u32, SG_RMW_INC, 4)                                                                     \
+    X(inc, u64, SG_RMW_INC, 8)                                                                     \
+    X(dec, u32, SG_RMW_DEC, 4)                                                                     \
+    X(dec, u64, SG_RMW_DEC, 8)                                                                     \
+    X(min, i32, SG_RMW_SMIN, 4)                                                                    \
+    X(min, i64, SG_RMW_SMIN, 8)                                                                    \
+    X(max, i32, SG_RMW_SMAX, 4)                                                                    \
+    X(max, i64, SG_RMW_SMAX, 8)                                                                    \
+    X(min, u32, SG_RMW_UMIN, 4)                                                                    \
+    X(min, u64, SG_RMW_UMIN, 8)                                                                    \
+    X(max, u32, SG_RMW_UMAX, 4)                                                                    \
+    X(max, u64, SG_RMW_UMAX, 8)                                                                    \
+    X(and, b32, SG_RMW_AND, 4)                                                                     \
+    X(and, b64, SG_RMW_AND, 8)                                                                     \
+    X(or, b32, SG_RMW_OR, 4)                                                                       \
+    X(or, b64, SG_RMW_OR, 8)                                                                       \
+    X(xor, b32, SG_RMW_XOR, 4)                                                                     \
+    X(xor, b64, SG_RMW_XOR, 8)                                                                     \
+    X(mskor, b32, SG_RMW_MSKOR, 4)                                                                 \
+    X(mskor, b64, SG_RMW_MSKOR, 8)                                                                 \
+    X(cmpst, b32, SG_RMW_CMPSWAP, 4)                                                               \
+    X(cmpst, b64, SG_RMW_CMPSWAP, 8)                                                               \
+    X(cmpst, f32, SG_RMW_FCMPSWAP, 4)                                                              \
+    X(cmpst, f64, SG_RMW_FCMPSWAP, 8)                                                              \
+    X(min, f32, SG_RMW_FMIN, 4)                                                                    \
+    X(min, f64, SG_RMW_FMIN, 8)                                                                    \
+    X(max, f32, SG_RMW_FMAX, 4)                                                                    \
+    X(max, f64, SG_RMW_FMAX, 8)                                                                    \
+    X(add, f32, SG_RMW_FADD, 4)                                                                    \
+    X(add, f64, SG_RMW_FADD, 8)
+/* clang-format on */
 
 #define PLAIN_FUNCTION(name, call)                                                                 \
     static enum sg_next op_##name(struct sg_wave *w, const struct sg_inst *inst)                   \

@@ -8,7 +8,7 @@
 #include "racy.h"
 #include "vm_impl.h"
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#ifdef SG_SANITIZED
 enum { USE_MEMCPY = 0 }; /* intercepted, and would be reported */
 #else
 enum { USE_MEMCPY = 1 };
