@@ -98,7 +98,10 @@ class Function:
         if choice == 8:
             return "(%s)(%s << (%s & %d))" % (kind, a(), e("uint8_t", depth + 1), bits - 1)
         if choice == 9:
-            return "(%s)(%s %s (%s | 1))" % (kind, a(), r.choice("/%"), a())
+            # LLVM 15 divides sign-extended values as unsigned 24-bit ones (AMDGPUCodeGenPrepare counts sign
+            # bits for unsigned divisions too): the operands must not look sign-extended.
+            top = "0x7fffffffu" if bits < 64 else "0x7fffffffffffffffull"
+            return "(%s)((%s & %s) %s ((%s & %s) | 1))" % (kind, a(), top, r.choice("/%"), a(), top)
         if choice == 10 and signed and bits == 32:
             return "(int32_t)((%s >> 1) %s ((%s & 0xffff) + 3))" % (e(kind, depth + 1), r.choice("/%"), e(kind, depth + 1))
         if choice == 11:

@@ -59,7 +59,7 @@ static uint32_t finish(double r, uint32_t a, uint32_t b, uint32_t c, uint32_t mo
 static double fraction(double x)
 {
     double r = x - floor(x);
-    return r >= 1 ? 0x1.ffcp-1 : r;
+    return r > 0x1.ffcp-1 ? 0x1.ffcp-1 : r; /* the largest half below one */
 }
 
 static double mantissa(double x)
@@ -138,7 +138,7 @@ static uint32_t min_max(uint32_t x, uint32_t y, bool max, uint32_t mode)
             return x | HALF_QUIET;
         if (mode & SG_MODE_IEEE && half_is_nan(y) && !(y & HALF_QUIET))
             return y | HALF_QUIET;
-        return half_is_nan(x) ? (half_is_nan(y) ? x | HALF_QUIET : y) : x;
+        return half_is_nan(x) ? y : x;
     }
     p = x & 0x8000u ? -1 - (int32_t)(x & 0x7fffu) : (int32_t)x;
     q = y & 0x8000u ? -1 - (int32_t)(y & 0x7fffu) : (int32_t)y;

@@ -192,7 +192,7 @@ D1(v_sqrt_f64, __builtin_sqrt(x))
 
 /*
  * A NaN loses against a number; -0 is less than +0. With MODE.IEEE a signalling NaN wins, quieted
- * (Vega ISA document, V_MIN_F32). Two NaNs give the first.
+ * (Vega ISA document, V_MIN_F32). Two NaNs give the second.
  */
 static inline uint32_t min_max32(uint32_t x, uint32_t y, bool max, uint32_t mode)
 {
@@ -201,7 +201,7 @@ static inline uint32_t min_max32(uint32_t x, uint32_t y, bool max, uint32_t mode
             return x | QUIET32;
         if (mode & SG_MODE_IEEE && is_nan32(y) && !(y & QUIET32))
             return y | QUIET32;
-        return is_nan32(x) ? (is_nan32(y) ? x | QUIET32 : y) : x;
+        return is_nan32(x) ? y : x;
     }
     /* Sign and magnitude to an order of integers. */
     int32_t p = (int32_t)(x ^ (uint32_t)((int32_t)x >> 31) >> 1);
@@ -216,7 +216,7 @@ static inline uint64_t min_max64(uint64_t x, uint64_t y, bool max, uint32_t mode
             return x | QUIET64;
         if (mode & SG_MODE_IEEE && is_nan64(y) && !(y & QUIET64))
             return y | QUIET64;
-        return is_nan64(x) ? (is_nan64(y) ? x | QUIET64 : y) : x;
+        return is_nan64(x) ? y : x;
     }
     int64_t p = (int64_t)(x ^ (uint64_t)((int64_t)x >> 63) >> 1);
     int64_t q = (int64_t)(y ^ (uint64_t)((int64_t)y >> 63) >> 1);

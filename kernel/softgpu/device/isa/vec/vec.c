@@ -475,6 +475,8 @@ static sg_op_fn *fast_function(const struct sg_inst *inst, const struct sg_vop *
 {
     bool vector0 = sg_is_vgpr(inst->alu.src[0]), vector1 = sg_is_vgpr(inst->alu.src[1]);
 
+    if (!vector0 && (op->src[0] == T_B16 || op->src[0] == T_F16))
+        return NULL; /* the fast functions would read float constants as fp32 */
     switch (op->sources) {
     case 1:
         return vector0 ? op->vv : op->sv;
