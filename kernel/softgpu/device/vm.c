@@ -239,6 +239,21 @@ int sg_vm_map(struct sg_vm *vm, uint64_t va, void *host, uint64_t bytes, uint32_
     return error;
 }
 
+/* End of the area around va that has no last-level table, at most `end`: a wide unmap steps over
+ * it. */
+static uint64_t hole_end(const struct sg_vm *vm, uint64_t va, uint64_t end)
+{
+    const struct table *table = &vm->root;
+    unsigned level = 3;
+    while (level > 1 && atomic_load(&table->entry[index_at(va, level)])) {
+        table = (struct table *)(uintptr_t)atomic_load(&table->entry[index_at(va, level)]);
+        level--;
+    }
+    uint64_t bytes = (uint64_t)SG_PAGE_BYTES << (LEVEL_BITS * level);
+    uint64_t hole = (va & ~(bytes - 1)) + bytes;
+    return hole < end ? hole : end;
+}
+
 void sg_vm_unmap(struct sg_vm *vm, uint64_t va, uint64_t bytes)
 {
     uint64_t removed = 0;
@@ -249,7 +264,7 @@ void sg_vm_unmap(struct sg_vm *vm, uint64_t va, uint64_t bytes)
     pthread_mutex_lock(&vm->lock);
     while (va < end) {
         struct table *leaf = leaf_of(vm, va);
-        uint64_t stop = span_end(va, end);
+        uint64_t stop = leaf ? span_end(va, end) : hole_end(vm, va, end);
         for (; leaf && va < stop; va += SG_PAGE_BYTES)
             removed += atomic_exchange(&leaf->entry[index_at(va, 0)], 0) != 0;
         va = stop;
