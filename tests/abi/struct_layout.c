@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The layout of every public struct, as released: a program that was built against it keeps working. A new
- * member is added at the end, with a line here; no line ever changes. Compiled, never run.
+ * The layout of every public struct, as released: a program that was built against it keeps
+ * working. A new member is added at the end, with a line here; no line ever changes. Compiled,
+ * never run.
  */
 #include <hip_scatter/hip_scatter.h>
 

@@ -209,17 +209,10 @@ TEST_CASE("a vendor packet runs its PM4 buffer before the next packet")
     aql a(b);
     uint64_t ib = b.allocate(256), word = b.allocate(8), done = b.signal(1);
     const uint32_t commands[] = {
-        0xC0055800,
-        0x28c00000,
-        0xffffffff,
-        0,
-        0,
-        0,
+        0xC0055800, 0x28c00000, 0xffffffff,     0,
+        0,          0,
         4, // ACQUIRE_MEM
-        0xC0033700,
-        5 << 8,
-        uint32_t(word),
-        uint32_t(word >> 32),
+        0xC0033700, 5 << 8,     uint32_t(word), uint32_t(word >> 32),
         77, // WRITE_DATA
     };
     b.memory->write(ib, commands, sizeof(commands));

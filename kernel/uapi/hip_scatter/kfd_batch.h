@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The user-space interface of batch userptr allocation in amdkfd: many CPU address ranges, one buffer object,
- * one contiguous GPU virtual address range. Layouts follow the series "drm/amdkfd: Add batch userptr
- * allocation support" (v2 of 4 January 2026 for the ioctl, v4 of 9 February 2026 for the flag encoding).
- * Self-contained; can be included before or after <linux/kfd_ioctl.h>. Usable from C and C++.
+ * The user-space interface of batch userptr allocation in amdkfd: many CPU address ranges, one
+ * buffer object, one contiguous GPU virtual address range. Layouts follow the series "drm/amdkfd:
+ * Add batch userptr allocation support" (v2 of 4 January 2026 for the ioctl, v4 of 9 February 2026
+ * for the flag encoding). Self-contained; can be included before or after <linux/kfd_ioctl.h>.
+ * Usable from C and C++.
  */
 #ifndef HIP_SCATTER_UAPI_KFD_BATCH_H
 #define HIP_SCATTER_UAPI_KFD_BATCH_H
@@ -30,15 +31,15 @@ struct kfd_ioctl_alloc_memory_of_gpu_batch_args {
 };
 
 /*
- * 0x28 is AMDKFD_IOC_PROFILER from KFD interface 1.23 on: ask AMDKFD_IOC_GET_VERSION and probe first
- * (docs/abi.md).
+ * 0x28 is AMDKFD_IOC_PROFILER from KFD interface 1.23 on: ask AMDKFD_IOC_GET_VERSION and probe
+ * first (docs/abi.md).
  */
 #define AMDKFD_IOC_ALLOC_MEMORY_OF_GPU_BATCH                                                       \
     _IOWR('K', 0x28, struct kfd_ioctl_alloc_memory_of_gpu_batch_args)
 
 /*
- * The later encoding: AMDKFD_IOC_ALLOC_MEMORY_OF_GPU with this flag, and mmap_offset the user address of
- * a page-aligned struct kfd_ioctl_userptr_batch.
+ * The later encoding: AMDKFD_IOC_ALLOC_MEMORY_OF_GPU with this flag, and mmap_offset the user
+ * address of a page-aligned struct kfd_ioctl_userptr_batch.
  */
 #define KFD_IOC_ALLOC_MEM_FLAGS_USERPTR_BATCH (1u << 22)
 

@@ -49,7 +49,8 @@ static enum sg_next op_unimplemented(struct sg_wave *w, const struct sg_inst *in
     sg_unimplemented("instruction %s", sg_inst_text(inst, text, sizeof(text)));
 }
 
-/* The table does not list all image instructions: what is not implemented must not pass for illegal. */
+/* The table does not list all image instructions: what is not implemented must not pass for
+ * illegal. */
 static enum sg_next op_image(struct sg_wave *w, const struct sg_inst *inst)
 {
     (void)w;

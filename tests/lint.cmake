@@ -1,0 +1,13 @@
+# ./dev lint as tests, in the default build only. format takes a second, clang and tidy go through every source.
+if(NOT HS_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+    find_program(HS_CLANG_FORMAT clang-format-14)
+    find_program(HS_CLANG_TIDY clang-tidy-14)
+    if(HS_CLANG_FORMAT AND HS_CLANG_TIDY)
+        foreach(check format clang tidy)
+            add_test(NAME lint.${check} COMMAND ${CMAKE_SOURCE_DIR}/cmake/lint.sh ${CMAKE_BINARY_DIR} ${check})
+            set_tests_properties(lint.${check} PROPERTIES LABELS lint TIMEOUT 1200)
+        endforeach()
+    else()
+        message(STATUS "no clang-format-14 or clang-tidy-14: the lint tests are not registered")
+    endif()
+endif()
