@@ -6,3 +6,8 @@ foreach(test isa_decode isa_ops)
         target_compile_options(${test} PRIVATE -Wno-shadow -ffp-contract=off) # device.h names a function as a struct
     endif()
 endforeach()
+hs_add_catch_test(isa_coverage isa_coverage.cpp isa_model.cpp LIBRARIES sg_device LABELS unit SANITIZE address)
+if(TARGET isa_coverage)
+    target_compile_definitions(isa_coverage PRIVATE HS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_compile_options(isa_coverage PRIVATE -Wno-shadow)
+endif()

@@ -227,7 +227,9 @@ class Function:
             self.emit("default: s->acc += 0x9e3779b9u;")
             self.emit("}")
         elif choice == 10:
-            kind, size = r.choice(TYPES), r.choice([4, 8, 16])
+            # No arrays of bytes: LLVM 15 inserts into small byte vectors with a 16-bit mask and overwrites the
+            # next element (SIISelLowering, lowerINSERT_VECTOR_ELT).
+            kind, size = r.choice([t for t in TYPES if "int8" not in t]), r.choice([4, 8, 16])
             name = self.fresh("a")
             self.emit("%s %s[%d] = {%s};" % (kind, name, size, ", ".join(self.expression(kind, 2) for _ in range(size))))
             self.arrays.append((kind, name, size))
