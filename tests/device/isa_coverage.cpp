@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // docs/softgpu-isa.md, the coverage page: generated from the tables that the decoder uses and from
 // the reference model, and compared with the file. HS_UPDATE=1 writes it.
+#include "isa_device.hpp"
 #include "isa_model.hpp"
 
 #include <catch2/catch.hpp>
@@ -10,14 +11,6 @@
 #include <map>
 #include <sstream>
 #include <string>
-
-#define _Noreturn [[noreturn]] // the device layer's headers are C
-#define _Static_assert static_assert
-extern "C" {
-#include "isa/isa.h"
-}
-#undef _Static_assert
-#undef _Noreturn
 
 namespace
 {

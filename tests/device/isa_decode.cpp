@@ -2,6 +2,7 @@
 // The decoder against LLVM's disassembler over the whole opcode space of gfx906 and gfx90a: every
 // opcode number of every encoding with random operand bits. Mnemonic, length and the registers in
 // the text must agree.
+#include "isa_device.hpp"
 #include "isa_llvm.hpp"
 
 #include <catch2/catch.hpp>
@@ -12,14 +13,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#define _Noreturn [[noreturn]] // the device layer's headers are C
-#define _Static_assert static_assert
-extern "C" {
-#include "isa/isa.h"
-}
-#undef _Static_assert
-#undef _Noreturn
 
 namespace
 {

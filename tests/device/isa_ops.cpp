@@ -3,6 +3,7 @@
 // this CPU can run: random and special operands in every operand kind, modifiers, SDWA, DPP, full,
 // partial and empty EXEC. The whole register state is compared, so an instruction that writes
 // elsewhere is found too.
+#include "isa_device.hpp"
 #include "isa_model.hpp"
 
 #include <catch2/catch.hpp>
@@ -15,17 +16,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#define _Noreturn [[noreturn]] // the device layer's headers are C
-#define _Static_assert static_assert
-#define _Alignas alignas
-extern "C" {
-#include "isa/isa.h"
-#include "wave.h"
-}
-#undef _Alignas
-#undef _Static_assert
-#undef _Noreturn
 
 namespace
 {
