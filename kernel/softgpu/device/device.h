@@ -121,6 +121,8 @@ void sg_device_resume(struct sg_device *dev);
 void sg_device_after_fork_in_child(struct sg_device *dev);
 
 uint64_t sg_device_clock(const struct sg_device *dev); /* GPU counter, 100 MHz, as timestamps in signals have it */
+/* s_memtime (clock64()) counts engine clocks: 1700 MHz, as topology and the render node say. */
+enum { SG_ENGINE_CLOCKS_PER_TICK = 17 };
 
 /* ---- queues ------------------------------------------------------------------------------------- */
 

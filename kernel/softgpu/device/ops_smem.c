@@ -128,13 +128,23 @@ static enum sg_next op_nothing(struct sg_wave *w, const struct sg_inst *inst)
     return SG_NEXT;
 }
 
-static enum sg_next op_clock(struct sg_wave *w, const struct sg_inst *inst)
+static enum sg_next clock_ticks(struct sg_wave *w, const struct sg_inst *inst, unsigned per_tick)
 {
     if (!fits(inst, 2))
         return SG_TRAP;
     w->sync_ops++;
-    sg_set_s64(w, inst->mem.vdata, sg_device_clock(w->group->dispatch->dev));
+    sg_set_s64(w, inst->mem.vdata, sg_device_clock(w->group->dispatch->dev) * per_tick);
     return SG_NEXT;
+}
+
+static enum sg_next op_engine_clock(struct sg_wave *w, const struct sg_inst *inst)
+{
+    return clock_ticks(w, inst, SG_ENGINE_CLOCKS_PER_TICK);
+}
+
+static enum sg_next op_real_time(struct sg_wave *w, const struct sg_inst *inst)
+{
+    return clock_ticks(w, inst, 1);
 }
 
 #define ACCESSES(X)                                                                                \
@@ -206,8 +216,8 @@ static const struct sg_op_entry entries[] = {
     {.mnemonic = "s_dcache_wb_vol", .fn = op_order},
     {.mnemonic = "s_dcache_discard", .fn = op_nothing},
     {.mnemonic = "s_dcache_discard_x2", .fn = op_nothing},
-    {.mnemonic = "s_memtime", .fn = op_clock},
-    {.mnemonic = "s_memrealtime", .fn = op_clock},
+    {.mnemonic = "s_memtime", .fn = op_engine_clock},
+    {.mnemonic = "s_memrealtime", .fn = op_real_time},
 };
 
 const struct sg_op_set sg_ops_smem = {entries, sizeof(entries) / sizeof(entries[0])};
