@@ -21,7 +21,7 @@ if grep -rlI -e "$tmp/first" -e "$build" "$tmp/prefix"; then
     exit 1
 fi
 
-cmake -S "$consumer" -B "$tmp/cmake" "-DCMAKE_PREFIX_PATH=$tmp/prefix" >"$tmp/log" 2>&1 &&
+cmake -G Ninja -S "$consumer" -B "$tmp/cmake" "-DCMAKE_PREFIX_PATH=$tmp/prefix" >"$tmp/log" 2>&1 &&
     cmake --build "$tmp/cmake" >>"$tmp/log" 2>&1 || {
     cat "$tmp/log"
     echo "FAILED: find_package(hip_scatter)"
