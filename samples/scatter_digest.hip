@@ -251,7 +251,7 @@ std::vector<uint8_t> read_files(const std::vector<std::string> &files, size_t li
         while (fd >= 0 && content.size() < limit &&
                (got = read(fd, buffer.data(), buffer.size())) > 0)
             content.insert(content.end(), buffer.begin(),
-                           buffer.begin() + std::min<ssize_t>(got, limit - content.size()));
+                           buffer.begin() + std::min<size_t>(got, limit - content.size()));
         if (got < 0) {
             std::fprintf(stderr, "scatter_digest: %s: %s\n", name.c_str(), std::strerror(errno));
             std::exit(1);
