@@ -15,7 +15,7 @@ cd "$root"
 tables='kernel/softgpu/device/(device|inst|wave)\.h$'
 
 sources() {
-    if [ -e .git ] && command -v git >/dev/null; then
+    if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then # not so in an archive, or for another user
         git ls-files --cached --others --exclude-standard
     else
         find . -path ./build -prune -o -type f -print
@@ -34,7 +34,7 @@ check_format() {
 
 check_clang() {
     # The same command line with another compiler, once for each command.
-    sed -n 's/^ *"command": "\(.*\)",\{0,1\}$/\1/p' "$build/compile_commands.json" | sed 's/\\"/"/g' |
+    sed -n 's/^ *"command": "\(.*\)",\{0,1\}$/\1/p' "$build/compile_commands.json" | sed 's/\\\(["\\]\)/\1/g' |
         grep -vF 'catch_main.cpp' | sed -e 's/^[^ ]*g++ /clang++-15 /' -e 's/^[^ ]*c++ /clang++-15 /' \
         -e 's/^[^ ]*gcc /clang-15 /' -e 's/^[^ ]*cc /clang-15 /' -e 's/ -o [^ ]* / -fsyntax-only /' |
         (cd "$build" && tr '\n' '\0' | xargs -0 -r -P "$jobs" -I{} sh -c '{}')
