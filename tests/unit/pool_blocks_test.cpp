@@ -281,7 +281,7 @@ TEST_CASE("threads take and give back blocks of one pool")
     std::atomic<int> wrong = 0;
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; t++) {
-        threads.emplace_back([&pool, &wrong, &memory, key = random()] {
+        threads.emplace_back([&pool, &wrong, key = random()] {
             std::mt19937_64 mine(key);
             std::vector<std::pair<void *, uint64_t>> blocks;
             for (int i = 0; i < 2000; i++) {

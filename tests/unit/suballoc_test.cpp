@@ -340,7 +340,7 @@ TEST_CASE("random runs agree with a naive model")
         uint64_t start = base + pick(3) * pick(1 << 16), bytes = 1 + pick(1ull << (12 + pick(14)));
         handle sa = create(start, bytes);
         model m(start, bytes);
-        uint64_t refused = 0, peak = 0;
+        uint64_t peak = 0;
         for (int step = 0; step < 2000; step++) {
             // Fills and drains in turns, so that full and empty states are met.
             bool filling = (step / 300) % 2 == 0;
@@ -356,8 +356,6 @@ TEST_CASE("random runs agree with a naive model")
                     REQUIRE(block % std::max(alignment, granule) == 0);
                     REQUIRE(m.free_span(block, size));
                     m.live[block] = size;
-                } else {
-                    refused++;
                 }
             } else {
                 auto it = m.live.lower_bound(m.first + pick(m.end - m.first));

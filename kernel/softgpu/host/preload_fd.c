@@ -16,7 +16,11 @@
 /* The header's prototypes differ in attributes (nonnull, transparent unions); the ABI is what
  * counts. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpointer-bool-conversion"
+#else
 #pragma GCC diagnostic ignored "-Wnonnull-compare"
+#endif
 
 static bool has_mode(int flags)
 {

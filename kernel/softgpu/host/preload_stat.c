@@ -15,7 +15,11 @@
 #include "host.h"
 
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpointer-bool-conversion"
+#else
 #pragma GCC diagnostic ignored "-Wnonnull-compare"
+#endif
 
 /* 1: not ours; 0: filled; -1 with errno: absent. */
 static int stat_path(const char *path, struct stat *st)

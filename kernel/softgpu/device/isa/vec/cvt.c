@@ -78,13 +78,13 @@ INT1(v_cvt_i16_f16, uint32_t, half_to_integer(x, -32768, 32767))
 static inline uint32_t norm_i16(float x)
 {
     x = x != x ? 0 : x < -1 ? -1 : x > 1 ? 1 : x;
-    return (uint32_t)(int32_t)__builtin_roundevenf(x * 32767) & 0xffffu;
+    return (uint32_t)(int32_t)sg_roundevenf(x * 32767) & 0xffffu;
 }
 
 static inline uint32_t norm_u16(float x)
 {
     x = !(x > 0) ? 0 : x > 1 ? 1 : x;
-    return (uint32_t)(int32_t)__builtin_roundevenf(x * 65535);
+    return (uint32_t)(int32_t)sg_roundevenf(x * 65535);
 }
 
 INT1(v_cvt_norm_i16_f16, uint32_t, norm_i16(float_of_half(x)))
@@ -107,7 +107,7 @@ INT2(v_cvt_pk_i16_i32, int32_t, saturate(x, -32768, 32767) | saturate(y, -32768,
 static inline uint32_t to_u8(float x)
 {
     x = !(x > 0) ? 0 : x > 255 ? 255 : x;
-    return (uint32_t)(int32_t)__builtin_roundevenf(x);
+    return (uint32_t)(int32_t)sg_roundevenf(x);
 }
 
 /* Byte y of z becomes x. */

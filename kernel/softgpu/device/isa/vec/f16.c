@@ -102,7 +102,7 @@ H1(v_cos_f16, sine(x, true))
 H1(v_floor_f16, floor(x))
 H1(v_ceil_f16, ceil(x))
 H1(v_trunc_f16, trunc(x))
-H1(v_rndne_f16, __builtin_roundeven(x))
+H1(v_rndne_f16, sg_roundeven(x))
 H1(v_fract_f16, fraction(x))
 H1(v_frexp_mant_f16, mantissa(x))
 

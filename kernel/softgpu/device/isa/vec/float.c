@@ -118,7 +118,7 @@ static inline float fract32(float x)
 F1(v_fract_f32, fract32(x))
 F1(v_trunc_f32, __builtin_truncf(x))
 F1(v_ceil_f32, __builtin_ceilf(x))
-F1(v_rndne_f32, __builtin_roundevenf(x))
+F1(v_rndne_f32, sg_roundevenf(x))
 F1(v_floor_f32, __builtin_floorf(x))
 F1(v_rcp_f32, 1.0f / x)
 F1(v_rsq_f32, (float)(1.0 / __builtin_sqrt((double)x)))
@@ -129,7 +129,7 @@ F1(v_log_f32, (float)log2((double)x))
 /* x in revolutions. Outside of [-256, 256] the hardware gives sin 0 and cos 1. */
 static float sine(float x, bool cosine)
 {
-    double turns = (double)x - __builtin_roundeven((double)x); /* exact */
+    double turns = (double)x - sg_roundeven((double)x); /* exact */
 
     if (__builtin_isinf(x))
         return __builtin_nanf("");
@@ -180,7 +180,7 @@ D2(v_mul_f64, x *y)
 D3(v_fma_f64, __builtin_fma(x, y, z))
 D1(v_trunc_f64, __builtin_trunc(x))
 D1(v_ceil_f64, __builtin_ceil(x))
-D1(v_rndne_f64, __builtin_roundeven(x))
+D1(v_rndne_f64, sg_roundeven(x))
 D1(v_floor_f64, __builtin_floor(x))
 D1(v_fract_f64, fract64(x))
 D1(v_rcp_f64, 1.0 / x)

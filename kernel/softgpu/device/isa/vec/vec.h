@@ -12,7 +12,17 @@
 #include "../operand.h"
 
 #include <immintrin.h>
+#include <math.h>
 #include <string.h>
+
+/* Round to nearest even whatever MODE says. clang 15 lacks the builtins; libm has the functions. */
+#if __has_builtin(__builtin_roundeven)
+#define sg_roundeven __builtin_roundeven
+#define sg_roundevenf __builtin_roundevenf
+#else
+#define sg_roundeven roundeven
+#define sg_roundevenf roundevenf
+#endif
 
 #define SG_V_PASTE(name, variant) name##variant
 #define SG_V_NAME(name, variant) SG_V_PASTE(name, variant)
@@ -194,14 +204,15 @@ static inline void row_of_mask(uint32_t *row, uint64_t mask)
     const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
     for (unsigned i = 0; i < 8; i++) {
         __m256i all = _mm256_set1_epi32((int)(mask >> (8 * i) & 0xff));
-        _mm256_store_si256((__m256i *)(row + 8 * i),
+        _mm256_store_si256((__m256i *)(void *)(row + 8 * i),
                            _mm256_cmpeq_epi32(_mm256_and_si256(all, bit), bit));
     }
 #else
     const __m128i bit = _mm_setr_epi32(1, 2, 4, 8);
     for (unsigned i = 0; i < 16; i++) {
         __m128i all = _mm_set1_epi32((int)(mask >> (4 * i) & 0xf));
-        _mm_store_si128((__m128i *)(row + 4 * i), _mm_cmpeq_epi32(_mm_and_si128(all, bit), bit));
+        _mm_store_si128((__m128i *)(void *)(row + 4 * i),
+                        _mm_cmpeq_epi32(_mm_and_si128(all, bit), bit));
     }
 #endif
 }
