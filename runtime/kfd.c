@@ -190,6 +190,9 @@ int hs_kfd_apertures(struct hs_kfd_aperture *apertures, size_t room, size_t *fou
     return 0;
 }
 
+/* <linux/kfd_ioctl.h> shifts a signed 1 into the sign bit, which C leaves undefined. */
+#define ALLOC_WRITABLE (UINT32_C(1) << 31)
+
 /* What libhsakmt passes for a userptr buffer (fmm.c); fine-grained system memory is coherent. */
 static uint32_t alloc_flags(const struct hs_kfd_access *access)
 {
@@ -197,7 +200,7 @@ static uint32_t alloc_flags(const struct hs_kfd_access *access)
                      KFD_IOC_ALLOC_MEM_FLAGS_NO_SUBSTITUTE;
 
     if (!access->read_only)
-        flags |= (uint32_t)KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE;
+        flags |= ALLOC_WRITABLE;
     if (!access->coarse_grained)
         flags |= KFD_IOC_ALLOC_MEM_FLAGS_COHERENT;
     return flags;

@@ -24,9 +24,16 @@ class LlvmDisassembler
         context = symbol<create>(library, "LLVMCreateDisasmCPU")("amdgcn-amd-amdhsa", cpu, nullptr,
                                                                  0, nullptr, nullptr);
         disassemble = symbol<decltype(disassemble)>(library, "LLVMDisasmInstruction");
+        dispose = symbol<decltype(dispose)>(library, "LLVMDisasmDispose");
         if (!context)
             throw std::runtime_error(std::string("LLVM knows no ") + cpu);
     }
+    ~LlvmDisassembler()
+    {
+        dispose(context);
+    }
+    LlvmDisassembler(const LlvmDisassembler &) = delete;
+    LlvmDisassembler &operator=(const LlvmDisassembler &) = delete;
 
     // Length in dwords, 0 if the bits are no instruction; the text without leading blanks.
     unsigned operator()(const uint32_t *words, unsigned count, std::string &text) const
@@ -50,6 +57,7 @@ class LlvmDisassembler
     }
 
     void *context = nullptr;
+    void (*dispose)(void *) = nullptr;
     size_t (*disassemble)(void *, uint8_t *, uint64_t, uint64_t, char *, size_t) = nullptr;
 };
 

@@ -16,10 +16,11 @@
 #include <hip_scatter/kfd_batch.h>
 
 #define KFD_PAGE 4096ul
+/* KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE, which the system's header writes as a signed overflow. */
+#define KFD_WRITABLE (1u << 31)
 #define KFD_USERPTR_FLAGS                                                                          \
-    (KFD_IOC_ALLOC_MEM_FLAGS_USERPTR | KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE |                          \
-     KFD_IOC_ALLOC_MEM_FLAGS_EXECUTABLE | KFD_IOC_ALLOC_MEM_FLAGS_NO_SUBSTITUTE |                  \
-     KFD_IOC_ALLOC_MEM_FLAGS_COHERENT)
+    (KFD_IOC_ALLOC_MEM_FLAGS_USERPTR | KFD_WRITABLE | KFD_IOC_ALLOC_MEM_FLAGS_EXECUTABLE |         \
+     KFD_IOC_ALLOC_MEM_FLAGS_NO_SUBSTITUTE | KFD_IOC_ALLOC_MEM_FLAGS_COHERENT)
 
 struct kfd_gpu {
     uint32_t gpu_id;
