@@ -68,11 +68,14 @@ class Shared
     int fd_;
 };
 
+// Shared mappings of the process: what alias windows are made of. Sanitizers only add private ones.
 size_t mappings()
 {
     hs_maps maps;
     REQUIRE(hs_maps_read(&maps) == 0);
-    size_t count = maps.count;
+    size_t count = 0;
+    for (size_t i = 0; i < maps.count; i++)
+        count += maps.vmas[i].shared;
     hs_maps_free(&maps);
     return count;
 }
@@ -225,7 +228,7 @@ TEST_CASE("what cannot be registered falls through, and nothing stays of the att
 
     REQUIRE(hs_pool_create(&pool, &request) == 0);
     CHECK(std::string(pool->backing->name) == "per-range");
-    CHECK(mappings() <= before + 4);
+    CHECK(mappings() == before);
     CHECK(destroy_pool(pool) == 0);
 }
 
