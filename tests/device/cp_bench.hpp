@@ -34,7 +34,7 @@ extern "C" {
 
 enum result { DONE, FAULT, TRAP, ILLEGAL, CANCELLED }; // enum sg_dispatch_result
 
-inline bool eventually(const std::function<bool()> &condition, int milliseconds = 5000)
+inline bool eventually(const std::function<bool()> &condition, int milliseconds = 60000)
 {
     auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
     while (!condition()) {
