@@ -24,7 +24,7 @@ expect "status of the program" 7 "$(status "$softgpu" sh -c 'exit 7')"
 expect "no program" 2 "$(status "$softgpu")"
 expect "unknown program" 127 "$(status "$softgpu" /no/such/program)"
 expect "not a program" 126 "$(status "$softgpu" /dev)"
-for bad in --gpus=0 --gpus=17 --gpus=x --kernel=new --arch=gfx1 --vram=1K --vram=9X --cus=0 --fail=x --fail=NONE:1:EIO \
+for bad in --gpus=0 --gpus=17 --gpus=x --kernel=new --arch=gfx1 --vram=1K --vram=9X --sysmem=1 --cus=0 --fail=x --fail=NONE:1:EIO \
     --fail=0x16:0:EIO --fail=0x16:1:EWHAT --trace=all --nonsense; do
     expect "$bad" 2 "$(status "$softgpu" "$bad" true)"
     expect "$bad leaves a message" 1 "$(grep -c "Try 'softgpu --help'" "$folder/err")"
@@ -39,6 +39,8 @@ expect "the same under the device's path" "0 1 2" \
     "$("$softgpu" --gpus=2 ls /sys/devices/virtual/kfd/../kfd//kfd/topology/./nodes/ | xargs)"
 expect "gfx_target_version" "gfx_target_version 90010" \
     "$("$softgpu" --arch=gfx90a grep gfx_target_version $nodes/1/properties)"
+expect "size of system memory" "size_in_bytes 536870912" \
+    "$("$softgpu" --sysmem=512M grep size_in_bytes $nodes/0/mem_banks/0/properties)"
 expect "a node that does not exist" 1 "$(status "$softgpu" cat $nodes/2/gpu_id)"
 expect "reading only" 2 "$(status "$softgpu" sh -c "echo 1 >$nodes/1/gpu_id")"
 expect "/dev/kfd is a device" 0 "$(status "$softgpu" test -c /dev/kfd)"

@@ -52,7 +52,7 @@ static int parse_number(const char *what, const char *text, uint64_t min, uint64
 }
 
 /* 16G, 512M, 65536K or plain bytes. */
-static int parse_size(const char *text, uint64_t *out, char *error, size_t bytes)
+static int parse_size(const char *what, const char *text, uint64_t *out, char *error, size_t bytes)
 {
     const uint64_t min = 64ull << 20, max = 1ull << 40;
     char *end;
@@ -71,7 +71,7 @@ static int parse_size(const char *text, uint64_t *out, char *error, size_t bytes
         *out = (value << shift) & ~(uint64_t)((2u << 20) - 1);
         return 0;
     }
-    snprintf(error, bytes, "VRAM size must be from 64M to 1T, for example 16G, not '%s'", text);
+    snprintf(error, bytes, "%s must be from 64M to 1T, for example 16G, not '%s'", what, text);
     return -EINVAL;
 }
 
@@ -186,7 +186,9 @@ int sgd_config_from_environment(struct sgd_config *config, char *error, size_t b
     if (!err && (text = getenv("SOFTGPU_KERNEL")))
         err = parse_kernel(config, text, error, bytes);
     if (!err && (text = getenv("SOFTGPU_VRAM")))
-        err = parse_size(text, &config->vram_bytes, error, bytes);
+        err = parse_size("the size of VRAM", text, &config->vram_bytes, error, bytes);
+    if (!err && (text = getenv("SOFTGPU_SYSMEM")))
+        err = parse_size("the size of system memory", text, &config->system_bytes, error, bytes);
     if (!err && (text = getenv("SOFTGPU_GPUS"))) {
         err = parse_number("the number of GPUs", text, 1, SGD_MAX_GPUS, &value, error, bytes);
         config->gpus = (uint32_t)value;
@@ -219,8 +221,10 @@ uint32_t sgd_gpu_pci_location(uint32_t index)
     return (3 + 4 * index) << 8; /* 03:00.0, 07:00.0, ... */
 }
 
-uint64_t sgd_system_memory_bytes(void)
+uint64_t sgd_system_memory_bytes(const struct sgd_config *config)
 {
+    if (config->system_bytes)
+        return config->system_bytes;
     struct sysinfo info;
     if (sysinfo(&info))
         return 16ull << 30;

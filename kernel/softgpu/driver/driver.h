@@ -37,7 +37,8 @@ struct sgd_config {
     enum sgd_kernel kernel;
     const struct sg_arch *arch;
     uint32_t gpus;
-    uint64_t vram_bytes; /* per GPU */
+    uint64_t vram_bytes;   /* per GPU */
+    uint64_t system_bytes; /* 0: what the machine has */
     uint32_t compute_units;
     uint32_t threads;       /* of the device layer; 0: one per online CPU */
     const char *stats_path; /* NULL: no report; "-": standard error */
@@ -60,7 +61,7 @@ const char *sgd_ioctl_name(uint32_t nr);
 uint32_t sgd_gpu_id(uint32_t index);
 int sgd_gpu_index(uint32_t gpu_id);            /* -1 if unknown */
 uint32_t sgd_gpu_pci_location(uint32_t index); /* bus << 8 | device << 3 | function */
-uint64_t sgd_system_memory_bytes(void);
+uint64_t sgd_system_memory_bytes(const struct sgd_config *config);
 
 /* ---- life ---------------------------------------------------------------------------------------
  */

@@ -94,7 +94,7 @@ uint64_t sgd_buffer_mmap_offset(const struct sgd_process *p, const struct sgd_bu
 static uint64_t vram_limit(const struct sgd_process *p)
 {
     uint64_t vram = sgd_config()->vram_bytes;
-    return vram - ((sgd_system_memory_bytes() + p->gpu_count * vram) >> 14);
+    return vram - ((sgd_system_memory_bytes(sgd_config()) + p->gpu_count * vram) >> 14);
 }
 
 static int reserve(struct sgd_process *p, struct sgd_gpu *gpu, enum sgd_backing backing,

@@ -136,7 +136,7 @@ static int process_create(struct sgd_process **out)
     p->generation = generation;
     /* amdgpu_amdkfd_gpuvm.c, amdgpu_amdkfd_gpuvm_init_mem_limits: 15/16 of RAM for all, half for
      * TTM. */
-    uint64_t memory = sgd_system_memory_bytes();
+    uint64_t memory = sgd_system_memory_bytes(&the_config);
     p->system_limit = memory - (memory >> 4);
     p->ttm_limit = memory / 2;
     p->gtt.fd = -1;

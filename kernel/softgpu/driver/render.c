@@ -103,7 +103,7 @@ static void device_info(const struct sgd_config *config, struct drm_amdgpu_info_
 static void memory_info(uint32_t gpu, struct drm_amdgpu_memory_info *info)
 {
     struct sgd_process *p = sgd_process();
-    uint64_t vram = sgd_config()->vram_bytes, gtt = sgd_system_memory_bytes() / 2;
+    uint64_t vram = sgd_config()->vram_bytes, gtt = sgd_system_memory_bytes(sgd_config()) / 2;
     uint64_t used = p ? p->gpus[gpu].vram_used : 0, gtt_used = p ? p->ttm_used : 0;
     *info = (struct drm_amdgpu_memory_info){
         .vram = {vram, vram - used, used, vram / 4 * 3},
@@ -152,7 +152,7 @@ static int amdgpu_info(uint32_t gpu, void *arg)
     case AMDGPU_INFO_VRAM_GTT:
         answer.vram_gtt.vram_size = answer.vram_gtt.vram_cpu_accessible_size =
             sgd_config()->vram_bytes;
-        answer.vram_gtt.gtt_size = sgd_system_memory_bytes() / 2;
+        answer.vram_gtt.gtt_size = sgd_system_memory_bytes(sgd_config()) / 2;
         bytes = sizeof(answer.vram_gtt);
         break;
     case AMDGPU_INFO_VRAM_USAGE:

@@ -33,6 +33,10 @@ static const char usage_text[] =
     "  --arch=NAME        GPU model (default gfx906); see below\n"
     "  --vram=SIZE        memory of each GPU, for example 512M or 32G (default 16G; used only as "
     "touched)\n"
+    "  --sysmem=SIZE      memory of the machine as the driver sees it: its limits and the CPU "
+    "node's "
+    "bank\n"
+    "                     (default: what the machine has)\n"
     "  --cus=N            compute units of each GPU, 1 to 256 (default 8)\n"
     "  --threads=N        host threads that execute waves (default: one per online CPU)\n"
     "  --fail=IOCTL:K:ERRNO\n"
@@ -107,12 +111,19 @@ static void set_stats(const char *path)
 static void parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"kernel", required_argument, NULL, 'k'}, {"gpus", required_argument, NULL, 'g'},
-        {"arch", required_argument, NULL, 'a'},   {"vram", required_argument, NULL, 'm'},
-        {"cus", required_argument, NULL, 'c'},    {"threads", required_argument, NULL, 'j'},
-        {"fail", required_argument, NULL, 'f'},   {"trace", optional_argument, NULL, 't'},
-        {"stats", optional_argument, NULL, 's'},  {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"kernel", required_argument, NULL, 'k'},
+        {"gpus", required_argument, NULL, 'g'},
+        {"arch", required_argument, NULL, 'a'},
+        {"vram", required_argument, NULL, 'm'},
+        {"sysmem", required_argument, NULL, 'y'},
+        {"cus", required_argument, NULL, 'c'},
+        {"threads", required_argument, NULL, 'j'},
+        {"fail", required_argument, NULL, 'f'},
+        {"trace", optional_argument, NULL, 't'},
+        {"stats", optional_argument, NULL, 's'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
@@ -128,6 +139,9 @@ static void parse(int argc, char **argv)
             break;
         case 'm':
             set("SOFTGPU_VRAM", optarg);
+            break;
+        case 'y':
+            set("SOFTGPU_SYSMEM", optarg);
             break;
         case 'c':
             set("SOFTGPU_CUS", optarg);

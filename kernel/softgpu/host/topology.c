@@ -105,7 +105,7 @@ static void cpu_node(adder *add, const struct sgd_config *config)
     put(add, "0\n", "nodes/0/gpu_id");
     put(add, "CPU\n", "nodes/0/name");
     put(add, text, "nodes/0/properties");
-    memory_bank(add, 0, HEAP_SYSTEM, sgd_system_memory_bytes(), 64, 3200);
+    memory_bank(add, 0, HEAP_SYSTEM, sgd_system_memory_bytes(config), 64, 3200);
     /* Linux lists none for a CPU node and libhsakmt then wants /sys/devices/system/cpu/cpu0/cache,
      * which many virtual machines lack: so we list them. */
     put(add, NULL, "nodes/0/caches");
