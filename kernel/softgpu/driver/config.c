@@ -181,7 +181,7 @@ int sgd_config_from_environment(struct sgd_config *config, char *error, size_t b
     *config = (struct sgd_config){
         .kernel = SGD_KERNEL_BATCH, .gpus = 1, .vram_bytes = 16ull << 30, .compute_units = 8};
     const char *text;
-    uint64_t value;
+    uint64_t value = 0;
     int err = parse_arch(config, (text = getenv("SOFTGPU_ARCH")) ? text : "gfx906", error, bytes);
     if (!err && (text = getenv("SOFTGPU_KERNEL")))
         err = parse_kernel(config, text, error, bytes);
