@@ -170,19 +170,23 @@ class Kfd
     }
 };
 
-// Anonymous memory of the program, unmapped at the end of the test.
+// Anonymous memory of the program, unmapped at the end of the test. It lies where the kernel, which
+// hands out addresses from the top down, puts nothing by itself: what a test unmaps stays a hole.
 class Pages
 {
   public:
     explicit Pages(size_t count, int prot = PROT_READ | PROT_WRITE)
-        : bytes_(count * page),
-          base_(
-              static_cast<char *>(mmap(nullptr, bytes_, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)))
+        : base_(static_cast<char *>(mmap(reinterpret_cast<void *>(next_), count * page, prot,
+                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
+          present_(count, true)
     {
+        next_ += (count + 1) * page;
     }
     ~Pages()
     {
-        munmap(base_, bytes_);
+        for (size_t i = 0; i < present_.size(); i++)
+            if (present_[i])
+                munmap(at(i), page);
     }
     Pages(const Pages &) = delete;
     Pages &operator=(const Pages &) = delete;
@@ -194,8 +198,16 @@ class Pages
     {
         return reinterpret_cast<uintptr_t>(at(index));
     }
+    // These pages belong to whoever maps them next: the end of the test does not touch them.
+    void unmap(size_t first, size_t count = 1)
+    {
+        for (size_t i = first; i < first + count; i++)
+            present_[i] = false;
+        munmap(at(first), count * page);
+    }
 
   private:
-    size_t bytes_;
+    static inline uintptr_t next_ = 0x7ea000000000;
     char *base_;
+    std::vector<bool> present_;
 };

@@ -36,7 +36,7 @@ TEST_CASE("userptr: a hole and PROT_NONE are EFAULT, read-only memory is EPERM")
     Pages memory(4);
     SECTION("hole")
     {
-        munmap(memory.at(2), page);
+        memory.unmap(2);
         CHECK(kfd.userptr(memory.at(0), va, 4 * page, &handle) == -EFAULT);
     }
     SECTION("PROT_NONE")
@@ -233,7 +233,7 @@ TEST_CASE("batch: the posted handler's checks")
     CHECK(kfd.batch(bad, va, &handle) == -EINVAL);
     bad[1].size = 0;
     CHECK(kfd.batch(bad, va, &handle) == -EINVAL);
-    munmap(memory.at(2), page);
+    memory.unmap(2);
     CHECK(kfd.batch(ranges, va, &handle) == -EFAULT);
 
     kfd_ioctl_alloc_memory_of_gpu_batch_args args = {};

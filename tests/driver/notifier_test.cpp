@@ -39,7 +39,7 @@ TEST_CASE("munmap of registered pages: they fault, their neighbours do not")
     int pauses = fake.pauses;
     REQUIRE(sgd_mm_begin(r.memory.at(1), 2 * page, true));
     CHECK(fake.paused == 2); // both GPUs
-    munmap(r.memory.at(1), 2 * page);
+    r.memory.unmap(1, 2);
     sgd_mm_end(r.memory.at(1), 2 * page, false);
     CHECK(fake.pauses == pauses + 2);
     CHECK(gpu_sees(va) == r.memory.at(0));
@@ -91,7 +91,7 @@ TEST_CASE("pages that went away before MAP are not mapped")
     uint64_t handle = 0;
     REQUIRE(kfd.userptr(memory.at(0), va, 4 * page, &handle) == 0);
     REQUIRE(sgd_mm_begin(memory.at(2), page, true));
-    munmap(memory.at(2), page);
+    memory.unmap(2);
     sgd_mm_end(memory.at(2), page, false);
     REQUIRE(kfd.map(handle) == 0);
     CHECK(gpu_sees(va + page) == memory.at(1));
