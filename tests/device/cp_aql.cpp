@@ -2,6 +2,8 @@
 // AQL queues against the HSA packet rules, with an executor that ends dispatches on command.
 #include "cp_bench.hpp"
 
+#include <sys/mman.h>
+
 TEST_CASE(
     "a kernel dispatch reaches the executor with everything from packet, descriptor and queue")
 {
@@ -470,4 +472,64 @@ TEST_CASE("a queue's configuration is checked")
     good.ring_va = good.ring_bytes = 0; // a disabled queue is allowed
     CHECK(sg_queue_create(b.dev, &good, &q) == 0);
     sg_queue_destroy(q);
+}
+
+TEST_CASE("a packet's word in memory that the program has unmapped is a fault, not a crash")
+{
+    bench b;
+    aql a(b);
+    void *host =
+        mmap(nullptr, SG_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(host != MAP_FAILED);
+    const uint64_t va = bench::BASE + (uint64_t(1) << 40);
+    REQUIRE(sg_vm_map(b.vm, va, host, SG_PAGE_BYTES, SG_PTE_READ | SG_PTE_WRITE) == 0);
+    REQUIRE(mprotect(host, SG_PAGE_BYTES, PROT_NONE) == 0);
+    SECTION("read: the dependent signal of a barrier")
+    {
+        a.submit(a.barrier(HSA_PACKET_TYPE_BARRIER_AND, {va + 64}, 0));
+    }
+    SECTION("written: a completion signal")
+    {
+        a.submit(a.barrier(HSA_PACKET_TYPE_BARRIER_AND, {}, va + 64));
+    }
+    REQUIRE(eventually([] { return fake_fault_count() == 1; }));
+    CHECK(fake_fault_va() == va);
+    sg_vm_unmap(b.vm, va, SG_PAGE_BYTES);
+    munmap(host, SG_PAGE_BYTES);
+}
+
+TEST_CASE("a dispatch carries the compute units of its queue's mask")
+{
+    bench b;
+    aql a(b);
+    a.submit(a.dispatch());
+    REQUIRE(eventually([] { return fake_exec_count() == 1; }));
+    CHECK(fake_exec_dispatch(0).cu_mask == 0xff); // the fake device has eight
+    const uint32_t some[1] = {0xf0000a};
+    auto c = a.c;
+    c.cu_mask = some;
+    c.cu_mask_bits = 32;
+    REQUIRE(sg_queue_update(a.q, &c) == 0);
+    a.submit(a.dispatch());
+    REQUIRE(eventually([] { return fake_exec_count() == 2; }));
+    CHECK(fake_exec_dispatch(1).cu_mask == 0x0a); // bits without a unit do not count
+    const uint32_t none[1] = {0x100};
+    c.cu_mask = none;
+    REQUIRE(sg_queue_update(a.q, &c) == 0);
+    a.submit(a.dispatch());
+    CHECK(never([] { return fake_exec_count() > 2; }));
+    c.cu_mask = nullptr;
+    REQUIRE(sg_queue_update(a.q, &c) == 0);
+    CHECK(eventually([] { return fake_exec_count() == 3; }));
+}
+
+TEST_CASE("a fault in the hole of the address space is the queue error of an aperture violation")
+{
+    bench b;
+    aql a(b);
+    a.submit(a.dispatch());
+    REQUIRE(eventually([] { return fake_exec_count() == 1; }));
+    fake_exec_finish(0, FAULT, 0x7000000000000000);
+    CHECK(b.value(a.inactive) == 0x20000000);
+    CHECK(fake_fault_count() == 0);
 }

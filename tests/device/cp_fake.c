@@ -84,6 +84,7 @@ struct sg_device *fake_device_create(const char *arch)
         abort();
     dev->config.arch = sg_arch_find(arch);
     dev->config.ops = &fake_ops;
+    dev->config.compute_units = 8;
     fake.count = fake.event_count = fake.fault_count = 0;
     fake.stop = fake.automatic = false;
     fake.thread_runs = pthread_create(&fake.thread, NULL, auto_main, NULL) == 0;
@@ -150,6 +151,7 @@ int sg_exec_submit(struct sg_exec *exec, struct sg_dispatch *d)
         .scratch_va = d->scratch_va,
         .scratch_bytes_per_wave = d->scratch_bytes_per_wave,
         .scratch_waves = d->scratch_waves,
+        .cu_mask = d->cu_mask[0],
         .user_sgpr_words = d->user_sgpr_words,
     };
     for (int i = 0; i < 3; i++) {

@@ -28,6 +28,7 @@ struct fake_dispatch {
     uint32_t scratch_srd[4];
     uint64_t scratch_va, scratch_bytes_per_wave;
     uint32_t scratch_waves;
+    uint32_t cu_mask; /* of the first 32 units */
     uint32_t user_sgprs[16], user_sgpr_words;
 };
 

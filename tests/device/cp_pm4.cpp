@@ -18,6 +18,17 @@ struct pm4 {
         c.write_ptr_va = b.allocate(8, 8);
         q = b.create(c);
     }
+    // In memory that an earlier queue had.
+    pm4(bench &owner, uint64_t ring_bytes, uint64_t ring, uint64_t read, uint64_t write_ptr)
+        : b(owner)
+    {
+        c = b.config(SG_QUEUE_PM4, SG_PAGE_BYTES);
+        c.ring_va = ring;
+        c.ring_bytes = ring_bytes;
+        c.read_ptr_va = read;
+        c.write_ptr_va = write_ptr;
+        q = b.create(c);
+    }
     uint32_t read_index()
     {
         return std::atomic_ref(*b.at<uint32_t>(c.read_ptr_va)).load();
@@ -183,4 +194,31 @@ TEST_CASE("a fault in a PM4 packet is reported")
     p.bell();
     REQUIRE(eventually([] { return fake_fault_count() == 1; }));
     CHECK(fake_fault_va() == 0x9000000);
+}
+
+// kfdtest's PM4EventInterrupt once found the read pointer of a new queue where the old one's had
+// ended: it destroys a queue as soon as its last packet's event is there.
+TEST_CASE("a queue that is destroyed at its last event writes no read pointer afterwards")
+{
+    bench b;
+    const uint64_t out = b.allocate(8, 8), ring = b.allocate(4096, 4096);
+    const uint64_t read = b.allocate(8, 8), write = b.allocate(8, 8);
+    for (size_t round = 0; round < 300; round++) {
+        pm4 p(b, 4096, ring, read, write);
+        for (int i = 0; i < 8; i++)
+            p.put(p.write_data(out, 7));
+        p.put(p.release(out, 1, 1u << 24, 5));
+        p.bell();
+        REQUIRE(eventually([&] { return fake_event_count() == round + 1; }));
+        b.destroy(p.q);
+        std::atomic_ref(*b.at<uint32_t>(read)).store(0);
+        b.next_queue--; // the same doorbell again
+        pm4 next(b, 4096, ring, read, write);
+        for (int i = 0; i < 20; i++) {
+            REQUIRE(next.read_index() == 0);
+            std::this_thread::sleep_for(std::chrono::microseconds(10));
+        }
+        b.destroy(next.q);
+        b.next_queue--;
+    }
 }

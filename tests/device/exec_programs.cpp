@@ -104,6 +104,7 @@ struct gpu {
     {
         ops.event = [](void *, uint32_t) {};
         ops.memory_fault = [](void *, const sg_memory_fault *) {};
+        ops.stopped = [](void *, uint32_t, const char *) {};
         sg_device_config config{};
         config.arch = sg_arch_find("gfx906");
         config.compute_units = 8;
@@ -157,6 +158,7 @@ struct gpu {
         d.rsrc1 = 5 | 12 << 6 | 0xc0 << 12;  // 24 VGPRs, denormals
         d.rsrc2 = 2 << 1 | 7 << 7 | 2 << 11; // 2 user SGPRs, workgroup ids, work-item ids
         d.group_segment_bytes = 4096;
+        d.trap_handler_va = 1; // there is one: s_trap is no s_nop
         d.done = launch::done;
         d.owner = l.get();
         REQUIRE(sg_exec_submit(exec_of(dev), &d) == 0);

@@ -264,3 +264,50 @@ TEST_CASE("UPDATE_QUEUE and SET_CU_MASK reach the device, an unknown queue is EF
     CHECK(kfd.call(AMDKFD_IOC_UPDATE_QUEUE, &update) == -EFAULT);
     CHECK(kfd.call(AMDKFD_IOC_SET_CU_MASK, &cu) == -EFAULT);
 }
+
+TEST_CASE("global wave sync: all or nothing, for one queue of a process and GPU")
+{
+    Kfd kfd;
+    auto create = [&] {
+        kfd_ioctl_create_queue_args args = {};
+        args.gpu_id = sgd_gpu_id(0);
+        const uint64_t va = 0x7e0000000000;
+        args.ring_base_address = va;
+        args.ring_size = 4096;
+        args.read_pointer_address = va + 0x2000;
+        args.write_pointer_address = va + 0x2008;
+        args.queue_type = KFD_IOC_QUEUE_TYPE_COMPUTE_AQL;
+        args.queue_percentage = 100;
+        args.queue_priority = 7;
+        REQUIRE(kfd.call(AMDKFD_IOC_CREATE_QUEUE, &args) == 0);
+        return args.queue_id;
+    };
+    auto gws = [&](uint32_t queue, uint32_t number) {
+        kfd_ioctl_alloc_queue_gws_args args = {};
+        args.queue_id = queue;
+        args.num_gws = number;
+        args.first_gws = 7;
+        long err = kfd.call(AMDKFD_IOC_ALLOC_QUEUE_GWS, &args);
+        if (err == 0)
+            CHECK(args.first_gws == 0);
+        return err;
+    };
+    auto destroy = [&](uint32_t queue) {
+        kfd_ioctl_destroy_queue_args args = {};
+        args.queue_id = queue;
+        REQUIRE(kfd.call(AMDKFD_IOC_DESTROY_QUEUE, &args) == 0);
+    };
+    const uint32_t first = create(), second = create();
+    CHECK(gws(999, 1) == -EINVAL);
+    CHECK(gws(first, 0) == -EINVAL); // has none to give back
+    CHECK(gws(first, 1) == 0);
+    CHECK(fake.last_queue.gws);
+    CHECK(gws(second, 64) == -EBUSY);
+    CHECK(gws(first, 64) == -EBUSY);
+    CHECK(gws(first, 0) == 0);
+    CHECK_FALSE(fake.last_queue.gws);
+    CHECK(gws(second, 64) == 0);
+    destroy(second); // gives it back
+    CHECK(gws(first, 1) == 0);
+    destroy(first);
+}

@@ -24,8 +24,8 @@ expect "status of the program" 7 "$(status "$softgpu" sh -c 'exit 7')"
 expect "no program" 2 "$(status "$softgpu")"
 expect "unknown program" 127 "$(status "$softgpu" /no/such/program)"
 expect "not a program" 126 "$(status "$softgpu" /dev)"
-for bad in --gpus=0 --gpus=17 --gpus=x --kernel=new --arch=gfx1 --vram=1K --vram=9X --sysmem=1 --cus=0 --fail=x --fail=NONE:1:EIO \
-    --fail=0x16:0:EIO --fail=0x16:1:EWHAT --trace=all --nonsense; do
+for bad in --gpus=0 --gpus=17 --gpus=x --kernel=new --arch=gfx1 --vram=1K --vram=9X --sysmem=1 --cus=0 --watchdog=-1 --watchdog=soon \
+    --fail=x --fail=NONE:1:EIO --fail=0x16:0:EIO --fail=0x16:1:EWHAT --trace=all --nonsense; do
     expect "$bad" 2 "$(status "$softgpu" "$bad" true)"
     expect "$bad leaves a message" 1 "$(grep -c "Try 'softgpu --help'" "$folder/err")"
 done

@@ -13,6 +13,9 @@
 
 #define SG_PAGE_BYTES 4096u
 #define SG_VA_BITS 48
+#define SG_MAX_CUS 256
+/* Compute units are spread over so many shader engines, as topology says: unit i is number i / 4 of engine i % 4. */
+#define SG_SHADER_ENGINES 4
 
 /* ---- GPU models -------------------------------------------------------------------------------- */
 
@@ -94,12 +97,15 @@ struct sg_device_ops {
     void (*event)(void *driver, uint32_t event_id);
     /* The queue that faulted is stopped for good; every queue of that address space is too. */
     void (*memory_fault)(void *driver, const struct sg_memory_fault *fault);
+    /* A trap, an illegal instruction or the watchdog stopped a kernel: why, for a person. The queue error follows. */
+    void (*stopped)(void *driver, uint32_t queue_id, const char *why);
 };
 
 struct sg_device_config {
     const struct sg_arch *arch;
     uint32_t compute_units;
     uint32_t threads;      /* host threads that execute waves; 0: one per online CPU */
+    uint32_t watchdog_seconds; /* a kernel that runs longer is stopped like one that trapped; 0: never */
     const struct sg_device_ops *ops;
     void *driver;          /* passed back to ops */
 };
@@ -143,8 +149,9 @@ struct sg_queue_config {
     uint64_t lds_aperture, scratch_aperture;   /* bases of the shared and private apertures */
     uint32_t priority;          /* 0..15 as in KFD */
     uint32_t percent;           /* 0: inactive */
-    const uint32_t *cu_mask;    /* NULL: all; copied */
+    const uint32_t *cu_mask;    /* bit i: compute unit i; NULL: all; copied */
     uint32_t cu_mask_bits;
+    bool gws;                   /* may use the device's global wave sync */
 };
 
 /* -EINVAL, -ENOMEM. */

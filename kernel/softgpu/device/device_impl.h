@@ -6,6 +6,7 @@
 #ifndef SG_DEVICE_IMPL_H
 #define SG_DEVICE_IMPL_H
 
+#include "gws.h"
 #include "vm.h"
 #include "wave.h"
 
@@ -30,6 +31,7 @@ struct sg_device {
     struct sg_device_config config; /* threads is the real number */
     struct sg_exec *exec;
     struct sg_device_counters counters;
+    struct sg_gws gws;
     struct sg_cp *cp;            /* set by cp/ at the first queue, NULL before */
     struct sg_device_lock *lock; /* device.c's own: pause depth and the attached queue side */
 };

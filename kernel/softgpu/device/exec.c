@@ -214,6 +214,14 @@ static void finish(struct sg_exec *exec, struct worker *worker, struct sg_dispat
         complete(exec, worker, state);
 }
 
+static void tell_stopped(struct worker *worker, uint32_t queue_id, const char *why)
+{
+    const struct sg_device_config *config = &worker->exec->dev->config;
+    call_begin(worker->exec, worker);
+    config->ops->stopped(config->driver, queue_id, why);
+    call_end(worker->exec, worker);
+}
+
 /* Hand out no more workgroups, let the resident ones be dropped. The first reason counts. */
 static void stop_dispatch(struct sg_exec *exec, struct worker *worker,
                           struct sg_dispatch_state *state, enum sg_dispatch_result result,
@@ -226,6 +234,11 @@ static void stop_dispatch(struct sg_exec *exec, struct worker *worker,
         return;
     if (fault)
         state->fault = *fault;
+    if (result == SG_DISPATCH_TRAP || result == SG_DISPATCH_ILLEGAL) {
+        char why[320];
+        snprintf(why, sizeof(why), "pc 0x%llx: %s\n", (unsigned long long)fault->pc, fault->where);
+        tell_stopped(worker, state->dispatch->queue_id, why);
+    }
     int64_t left = atomic_exchange(&state->remaining, 0);
     if (left > 0)
         finish(exec, worker, state, (uint64_t)left);
@@ -571,6 +584,68 @@ static void deliver_messages(struct worker *worker, struct sg_resident *resident
     }
 }
 
+/* ---- the watchdog -------------------------------------------------------------------------------
+ */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+/* The waves of a dispatch that are resident on this worker, a line each, as many as fit. */
+static void describe_waves(struct worker *worker, const struct sg_dispatch_state *state, char *text,
+                           size_t bytes)
+{
+    static const char *const doing[] = {
+        [SG_RUN] = "", [SG_WAITS_AT_BARRIER] = ", at s_barrier", [SG_ENDED] = ""};
+    size_t used = 0;
+    text[0] = 0;
+    for (uint32_t k = 0; k < worker->resident_count; k++) {
+        const struct sg_workgroup *group = &worker->resident[k]->group;
+        if (worker->resident[k]->state != state)
+            continue;
+        for (uint32_t i = 0; i < group->wave_count && used < bytes; i++) {
+            struct sg_wave *w = &group->waves[i];
+            char instruction[128] = "its start";
+            if (w->run_state == SG_ENDED)
+                continue;
+            if (w->instructions)
+                sg_inst_text(w->current, instruction, sizeof(instruction));
+            used += (size_t)snprintf(
+                text + used, bytes - used, "    workgroup (%u, %u, %u), wave %u: pc 0x%llx: %s%s\n",
+                group->id[0], group->id[1], group->id[2], i,
+                (unsigned long long)(w->instructions ? sg_pc_of(w, w->current)
+                                                     : state->dispatch->code_va),
+                instruction, doing[w->run_state]);
+        }
+    }
+}
+
+/* Has the workgroup's dispatch run for too long? Then it ends as if it had trapped. */
+static void watch(struct worker *worker, struct sg_resident *resident)
+{
+    const struct sg_device_config *config = &worker->exec->dev->config;
+    struct sg_dispatch_state *state = resident->state;
+    uint32_t queue_id = state->dispatch->queue_id;
+    char waves[2048], why[2304];
+    if (now_ms() - state->started_ms < config->watchdog_seconds * UINT64_C(1000))
+        return;
+    describe_waves(worker, state, waves, sizeof(waves));
+    uint32_t expected = 0;
+    if (!atomic_compare_exchange_strong(&state->stop, &expected, 1 + (uint32_t)SG_DISPATCH_TRAP))
+        return;
+    memset(&state->fault, 0, sizeof(state->fault));
+    int64_t left = atomic_exchange(&state->remaining, 0);
+    snprintf(why, sizeof(why), "watchdog: a kernel runs for more than %u s; its waves%s:\n%s",
+             config->watchdog_seconds, sizeof(waves) - strlen(waves) < 64 ? ", some of them" : "",
+             waves);
+    tell_stopped(worker, queue_id, why);
+    if (left > 0) /* this worker still holds a workgroup of it */
+        finish(worker->exec, worker, state, (uint64_t)left);
+}
+
 /* One turn of every resident workgroup. Returns whether any of them got on; *ended: one left. */
 static bool run_round(struct worker *worker, bool *ended)
 {
@@ -583,12 +658,13 @@ static bool run_round(struct worker *worker, bool *ended)
         if (!atomic_load_explicit(&resident->state->stop, memory_order_relaxed)) {
             turn = run_turn(worker, resident, &next);
             deliver_messages(worker, resident);
+            if (exec->dev->config.watchdog_seconds && turn != TURN_STOPPED)
+                watch(worker, resident);
             if (turn == TURN_STOPPED) {
                 struct sg_wave *w = worker->wave;
                 if (next == SG_FAULT)
                     atomic_fetch_add(&exec->faults, 1);
-                enum sg_dispatch_result result = result_of(w, next);
-                stop_dispatch(exec, worker, resident->state, result, &w->fault);
+                stop_dispatch(exec, worker, resident->state, result_of(w, next), &w->fault);
             }
         }
         if (turn == TURN_ENDED || turn == TURN_STOPPED) {
@@ -770,6 +846,7 @@ static int enlist(struct sg_exec *exec, struct sg_dispatch_state *state)
         link = &(*link)->next;
     state->next = *link;
     *link = state;
+    state->started_ms = now_ms();
     atomic_store(&state->finished, 0);
     atomic_store(&state->stop, 0);
     atomic_store_explicit(&state->remaining, (int64_t)state->total, memory_order_release);

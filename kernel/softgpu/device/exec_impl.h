@@ -27,12 +27,15 @@ struct sg_dispatch_state {
     struct sg_code *code;
     struct sg_memory_fault fault; /* by whoever set stop */
     struct sg_dispatch_state *next;
+    uint64_t started_ms; /* when it was submitted, for the watchdog */
     uint64_t total;
     uint32_t groups[3];
     uint32_t group_waves, group_items; /* of a full workgroup */
     uint32_t lds_bytes;
     uint32_t vgprs;        /* architectural ones that a wave has */
     uint32_t resident_max; /* workgroups on one worker */
+    uint32_t cu_count;     /* compute units that the queue's mask leaves: workgroups go round */
+    uint16_t cus[SG_MAX_CUS];
     bool uses_scratch;
     struct sg_scratch_pool *scratch;
     /* Initial registers: those that are the same for all waves. */

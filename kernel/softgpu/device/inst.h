@@ -121,8 +121,8 @@ struct sg_op_set {
     const struct sg_op_entry *entries;
     size_t count;
 };
-/* Provided by: isa/scalar.c, isa/vec/ (isa); ops_smem.c, ops_flat.c, ops_buffer.c, ops_ds.c (exec). */
-extern const struct sg_op_set sg_ops_scalar, sg_ops_smem, sg_ops_flat, sg_ops_buffer, sg_ops_ds;
+/* Provided by: isa/scalar.c, isa/vec/ (isa); ops_smem.c, ops_flat.c, ops_buffer.c, ops_ds.c, gws.c (exec). */
+extern const struct sg_op_set sg_ops_scalar, sg_ops_smem, sg_ops_flat, sg_ops_buffer, sg_ops_ds, sg_ops_gws;
 /* The vector ALU, compiled for several host instruction sets; chosen at run time by CPUID. Ends with NULL. */
 const struct sg_op_set *const *sg_ops_vector(void);
 

@@ -99,6 +99,18 @@ static uint32_t groups_per_cu(const struct sg_dispatch_state *state, const struc
     return groups ? groups : 1;
 }
 
+static void choose_cus(struct sg_dispatch_state *state, uint32_t compute_units)
+{
+    const uint32_t *mask = state->dispatch->cu_mask;
+    uint32_t any = 0;
+    for (uint32_t i = 0; i < SG_MAX_CUS / 32; i++)
+        any |= mask[i];
+    state->cu_count = 0;
+    for (uint32_t cu = 0; cu < compute_units; cu++)
+        if (!any || bits(mask[cu / 32], cu % 32, 1))
+            state->cus[state->cu_count++] = (uint16_t)cu;
+}
+
 int sg_launch_prepare(struct sg_dispatch_state *state, uint32_t compute_units, uint32_t threads)
 {
     const struct sg_dispatch *d = state->dispatch;
@@ -132,7 +144,8 @@ int sg_launch_prepare(struct sg_dispatch_state *state, uint32_t compute_units, u
         state->id_vgprs = 3;
     fill_user_sgprs(state);
     fill_ids(state->ids, size, state->packed_ids);
-    state->resident_max = groups_per_cu(state, arch) * ((compute_units + threads - 1) / threads);
+    choose_cus(state, compute_units);
+    state->resident_max = groups_per_cu(state, arch) * ((state->cu_count + threads - 1) / threads);
     return 0;
 }
 
@@ -229,6 +242,7 @@ static void start_wave(struct sg_wave *w, struct sg_dispatch_state *state, const
     w->stored = false;
     w->sync_ops = 0;
     w->message_count = 0;
+    w->gws_waits = false;
     w->scratch_base = d->scratch_va + w->scratch_slot * d->scratch_bytes_per_wave;
     start_sgprs(w, state, id, (items + SG_LANES - 1) / SG_LANES);
     sg_set_s64(w, SG_S_EXEC, lanes == SG_LANES ? UINT64_MAX : (UINT64_C(1) << lanes) - 1);
@@ -247,6 +261,7 @@ void sg_launch_group(struct sg_resident *resident, struct sg_dispatch_state *sta
         ids = partial;
     }
     group->dispatch = state->dispatch;
+    group->cu = state->cus[index % state->cu_count];
     group->wave_count = (items + SG_LANES - 1) / SG_LANES;
     group->lds_bytes = state->lds_bytes;
     group->lds = resident->lds;

@@ -23,6 +23,7 @@ enum {
     SG_S_EXEC = 126,
 };
 
+struct sg_gws;       /* gws.h */
 struct sg_code_page; /* code.h: 4 KiB of code, decoded */
 struct sg_workgroup;
 
@@ -52,6 +53,8 @@ struct sg_wave {
     uint32_t scratch_slot;
     uint64_t scratch_base;             /* of this wave's private memory, for the private aperture */
     uint32_t message_count;
+    bool gws_waits;                    /* at a ds_gws_barrier that had opened gws_opened times when it came */
+    uint32_t gws_opened;
     uint32_t message[4];               /* event ids that s_sendmsg raised, not delivered yet */
 };
 
@@ -93,6 +96,7 @@ static inline uint64_t sg_exec(const struct sg_wave *w)
 struct sg_workgroup {
     struct sg_dispatch *dispatch;
     uint32_t id[3];
+    uint32_t cu;                       /* number of the compute unit, as bits of a CU mask count them */
     uint32_t wave_count;
     uint32_t lds_bytes;
     uint8_t *lds;                      /* 64-byte aligned; lds_bytes long, followed by 64 zero bytes */
@@ -125,6 +129,8 @@ struct sg_dispatch {
     uint64_t scratch_bytes_per_wave;   /* slot size of one wave */
     uint32_t scratch_waves;            /* slots: never run more waves with scratch at once */
     uint64_t trap_handler_va, trap_memory_va;
+    struct sg_gws *gws;                /* NULL: the queue has no global wave sync */
+    uint32_t cu_mask[SG_MAX_CUS / 32]; /* compute units that may run it; all zero: every one */
     const uint32_t *user_sgprs;        /* PM4 queues: COMPUTE_USER_DATA; NULL for AQL */
     uint32_t user_sgpr_words;
     /* Called once, from an executor thread, with no lock held. result != DONE: fault says what happened. */

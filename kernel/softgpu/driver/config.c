@@ -201,6 +201,10 @@ int sgd_config_from_environment(struct sgd_config *config, char *error, size_t b
         err = parse_number("the number of threads", text, 0, 1024, &value, error, bytes);
         config->threads = (uint32_t)value;
     }
+    if (!err && (text = getenv("SOFTGPU_WATCHDOG"))) {
+        err = parse_number("the watchdog's seconds", text, 0, 1000000, &value, error, bytes);
+        config->watchdog_seconds = (uint32_t)value;
+    }
     if (!err && (text = getenv("SOFTGPU_FAIL")))
         err = parse_fails(config, text, error, bytes);
     if (!err && (text = getenv("SOFTGPU_TRACE")))

@@ -40,8 +40,9 @@ struct sgd_config {
     uint64_t vram_bytes;   /* per GPU */
     uint64_t system_bytes; /* 0: what the machine has */
     uint32_t compute_units;
-    uint32_t threads;       /* of the device layer; 0: one per online CPU */
-    const char *stats_path; /* NULL: no report; "-": standard error */
+    uint32_t threads;          /* of the device layer; 0: one per online CPU */
+    uint32_t watchdog_seconds; /* longest run time of a kernel; 0: any */
+    const char *stats_path;    /* NULL: no report; "-": standard error */
     struct sgd_fail fails[SGD_MAX_FAILS];
     uint32_t fail_count;
 };

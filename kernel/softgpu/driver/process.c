@@ -76,7 +76,14 @@ static void on_memory_fault(void *driver, const struct sg_memory_fault *fault)
     sgd_event_memory_fault(gpu->process, gpu->gpu_id, fault);
 }
 
-static const struct sg_device_ops device_ops = {.event = on_event, .memory_fault = on_memory_fault};
+static void on_stopped(void *driver, uint32_t queue_id, const char *why)
+{
+    const struct sgd_gpu *gpu = driver;
+    fprintf(stderr, "softgpu: GPU %u: queue %u stops: %s", gpu->index, queue_id, why);
+}
+
+static const struct sg_device_ops device_ops = {
+    .event = on_event, .memory_fault = on_memory_fault, .stopped = on_stopped};
 
 /* ---- creation
  * ------------------------------------------------------------------------------------- */
@@ -105,6 +112,7 @@ static int gpu_init(struct sgd_process *p, uint32_t index)
     const struct sg_device_config config = {.arch = the_config.arch,
                                             .compute_units = the_config.compute_units,
                                             .threads = the_config.threads,
+                                            .watchdog_seconds = the_config.watchdog_seconds,
                                             .ops = &device_ops,
                                             .driver = gpu};
     gpu->device = sg_device_create(&config);

@@ -72,6 +72,7 @@ struct sgd_gpu {
     uint64_t trap_handler_va, trap_memory_va, scratch_va;
     uint32_t queue_count;
     uint32_t sdma_queues;
+    bool gws_used;               /* by one of its queues */
     struct sgd_buffer **handles; /* by handle number; 0 is never used */
     uint32_t handle_capacity, handle_hint;
 };

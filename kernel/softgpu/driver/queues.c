@@ -186,6 +186,7 @@ int sgd_ioc_destroy_queue(struct sgd_process *p, void *data)
         p->queue_count--;
         gpu->queue_count--;
         gpu->sdma_queues -= queue->config.type == SG_QUEUE_SDMA;
+        gpu->gws_used &= !queue->config.gws; /* pqm_destroy_queue gives it back */
     }
     pthread_mutex_unlock(&p->lock);
     free(queue);
@@ -249,12 +250,27 @@ int sgd_ioc_get_queue_wave_state(struct sgd_process *p, void *data)
     return err;
 }
 
-/* Topology says num_gws 0: a device without global wave sync. */
+/*
+ * kfd_chardev.c, kfd_ioctl_alloc_queue_gws, and kfd_process_queue_manager.c, pqm_set_gws: all of
+ * the device's resources or none, for one queue of a process and GPU.
+ */
 int sgd_ioc_alloc_queue_gws(struct sgd_process *p, void *data)
 {
-    const struct kfd_ioctl_alloc_queue_gws_args *args = data;
+    struct kfd_ioctl_alloc_queue_gws_args *args = data;
     pthread_mutex_lock(&p->lock);
-    int err = queue_by_id(p, args->queue_id) ? -ENODEV : -EINVAL;
+    struct sgd_queue *queue = queue_by_id(p, args->queue_id);
+    bool wanted = args->num_gws != 0;
+    int err = 0;
+    if (!queue || (!wanted && !queue->gpu->gws_used)) {
+        err = -EINVAL;
+    } else if (wanted && queue->gpu->gws_used) {
+        err = -EBUSY;
+    } else {
+        queue->config.gws = queue->gpu->gws_used = wanted;
+        err = sg_queue_update(queue->device_queue, &queue->config);
+    }
+    if (queue)
+        args->first_gws = 0;
     pthread_mutex_unlock(&p->lock);
     return err;
 }

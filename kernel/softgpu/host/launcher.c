@@ -39,6 +39,10 @@ static const char usage_text[] =
     "                     (default: what the machine has)\n"
     "  --cus=N            compute units of each GPU, 1 to 256 (default 8)\n"
     "  --threads=N        host threads that execute waves (default: one per online CPU)\n"
+    "  --watchdog=SECONDS stop a kernel that runs longer, say where its waves are, raise the "
+    "queue's "
+    "error\n"
+    "                     (default 0: never, as Linux)\n"
     "  --fail=IOCTL:K:ERRNO\n"
     "                     the K-th call of that KFD ioctl fails, for example "
     "MAP_MEMORY_TO_GPU:3:ENOMEM or\n"
@@ -118,6 +122,7 @@ static void parse(int argc, char **argv)
         {"sysmem", required_argument, NULL, 'y'},
         {"cus", required_argument, NULL, 'c'},
         {"threads", required_argument, NULL, 'j'},
+        {"watchdog", required_argument, NULL, 'w'},
         {"fail", required_argument, NULL, 'f'},
         {"trace", optional_argument, NULL, 't'},
         {"stats", optional_argument, NULL, 's'},
@@ -148,6 +153,9 @@ static void parse(int argc, char **argv)
             break;
         case 'j':
             set("SOFTGPU_THREADS", optarg);
+            break;
+        case 'w':
+            set("SOFTGPU_WATCHDOG", optarg);
             break;
         case 'f':
             append("SOFTGPU_FAIL", optarg);

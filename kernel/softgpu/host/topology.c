@@ -27,7 +27,9 @@ enum {
     CACHE_DATA = 1, /* HSA_CACHE_TYPE_* */
     CACHE_CPU = 4,
     CACHE_GPU = 8,
-    SHADER_ENGINES = 4,
+    GWS_RESOURCES = 64, /* gfx_v9_0.c: adev->gds.gws_size */
+    /* MEC firmware: kfd_device.c, kfd_gws_init, wants 0x1b3 for GC 9.4.0 before it offers GWS. */
+    MEC_FIRMWARE = 435,
 };
 
 __attribute__((format(printf, 3, 4))) static void put(adder *add, const char *content,
@@ -126,18 +128,19 @@ static void gpu_properties(const struct sgd_config *config, uint32_t gpu, char *
         text, bytes,
         "cpu_cores_count 0\nsimd_count %u\nmem_banks_count 1\ncaches_count 2\nio_links_count %u\n"
         "p2p_links_count 0\ncpu_core_id_base 0\nsimd_id_base %u\nmax_waves_per_simd %u\n"
-        "lds_size_in_kb %u\ngds_size_in_kb 0\nnum_gws 0\nwave_front_size %u\narray_count %u\n"
+        "lds_size_in_kb %u\ngds_size_in_kb 0\nnum_gws %u\nwave_front_size %u\narray_count %u\n"
         "simd_arrays_per_engine 1\ncu_per_simd_array %u\nsimd_per_cu %u\nmax_slots_scratch_cu 32\n"
         "gfx_target_version %u\nvendor_id %u\ndevice_id %u\nlocation_id %u\ndomain 0\n"
         "drm_render_minor %u\nhive_id %llu\nnum_sdma_engines 2\nnum_sdma_xgmi_engines 0\n"
         "num_sdma_queues_per_engine 8\nnum_cp_queues 24\nmax_engine_clk_fcompute 1700\n"
-        "local_mem_size 0\nfw_version 432\ncapability %u\ndebug_prop 0\nsdma_fw_version 145\n"
+        "local_mem_size 0\nfw_version %u\ncapability %u\ndebug_prop 0\nsdma_fw_version 145\n"
         "unique_id %llu\nmax_engine_clk_ccompute 2400\n",
         config->compute_units * arch->simds_per_cu, config->gpus, 0x80001000u + 0x1000u * gpu,
-        arch->waves_per_simd, arch->lds_bytes_per_cu / 1024, arch->wave_size, SHADER_ENGINES,
-        (config->compute_units + SHADER_ENGINES - 1) / SHADER_ENGINES, arch->simds_per_cu,
-        arch->gfx_target_version, VENDOR_AMD, arch->pci_device_id, sgd_gpu_pci_location(gpu),
-        SGD_FIRST_RENDER_MINOR + gpu, config->gpus > 1 ? 0x50f76b0a11ce0001ull : 0ull, capability,
+        arch->waves_per_simd, arch->lds_bytes_per_cu / 1024, GWS_RESOURCES, arch->wave_size,
+        SG_SHADER_ENGINES, (config->compute_units + SG_SHADER_ENGINES - 1) / SG_SHADER_ENGINES,
+        arch->simds_per_cu, arch->gfx_target_version, VENDOR_AMD, arch->pci_device_id,
+        sgd_gpu_pci_location(gpu), SGD_FIRST_RENDER_MINOR + gpu,
+        config->gpus > 1 ? 0x50f76b0a11ce0001ull : 0ull, MEC_FIRMWARE, capability,
         0x50f7000000000000ull + gpu + 1);
 }
 

@@ -281,6 +281,8 @@ static enum outcome kernel(struct sg_queue *q, const hsa_kernel_dispatch_packet_
 {
     const struct sg_arch *arch = q->cp->dev->config.arch;
     struct cp_slot *slot = slot_of(q, q->next);
+    if (q->no_cu)
+        return WAITING; /* for another mask */
     struct sg_dispatch *d = &slot->dispatch;
     struct sg_memory_fault fault;
     memset(d, 0, sizeof(*d));

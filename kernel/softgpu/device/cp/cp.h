@@ -81,7 +81,9 @@ struct cp_pm4 {
 
 struct sg_queue {
     struct sg_cp *cp;
-    struct sg_queue_config config; /* cu_mask points into own memory or is NULL */
+    struct sg_queue_config config;     /* cu_mask is NULL: see the next line */
+    uint32_t cu_mask[SG_MAX_CUS / 32]; /* of compute units that exist */
+    bool no_cu;                        /* the mask leaves none: no kernel starts */
     pthread_mutex_t lock;
     unsigned refs; /* under cp->list_lock: the engine's step, and one per dispatch in flight */
     bool halted;   /* for good: fault or queue error */
@@ -184,6 +186,7 @@ enum cp_queue_error {
     CP_ERROR_REGISTERS = 128,
     CP_ERROR_VENDOR_PACKET = 256,
     CP_SCRATCH_RECLAIMED = 512,
+    CP_ERROR_APERTURE = 0x20000000,
     CP_ERROR_ILLEGAL = 0x40000000,
     CP_ERROR_TRAP = 0x80000000u,
 };

@@ -6,6 +6,8 @@
  */
 #include "cp.h"
 
+#include <string.h>
+
 static void on_done(struct sg_dispatch *dispatch, enum sg_dispatch_result result,
                     const struct sg_memory_fault *fault);
 
@@ -21,6 +23,8 @@ void cp_launch(struct sg_queue *q, struct cp_slot *slot)
     d->scratch_aperture = q->config.scratch_aperture;
     d->trap_handler_va = q->config.trap_handler_va;
     d->trap_memory_va = q->config.trap_memory_va;
+    d->gws = q->config.gws ? &d->dev->gws : NULL;
+    memcpy(d->cu_mask, q->cu_mask, sizeof(d->cu_mask));
     d->done = on_done;
     d->owner = slot;
     slot->queue = q;
@@ -46,6 +50,13 @@ static void raise_error(struct sg_queue *q, uint32_t error, struct cp_report *re
     cp_inactive_signal_set(q, error, report);
 }
 
+/* Between the two halves of the address space: no page fault, but TRAPSTS.MEM_VIOL, which ROCr's
+ * trap handler turns into a queue error. */
+static bool in_va_hole(uint64_t va)
+{
+    return va >= UINT64_C(1) << 47 && va < UINT64_MAX << 47;
+}
+
 void cp_finish(struct sg_queue *q, struct cp_slot *slot, enum sg_dispatch_result result,
                const struct sg_memory_fault *fault, struct cp_report *report)
 {
@@ -66,7 +77,10 @@ void cp_finish(struct sg_queue *q, struct cp_slot *slot, enum sg_dispatch_result
         }
         break;
     case SG_DISPATCH_FAULT:
-        cp_fault(q, fault, NULL, report);
+        if (in_va_hole(fault->va))
+            raise_error(q, CP_ERROR_APERTURE, report);
+        else
+            cp_fault(q, fault, NULL, report);
         break;
     case SG_DISPATCH_TRAP:
         raise_error(q, CP_ERROR_TRAP, report);

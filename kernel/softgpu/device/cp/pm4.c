@@ -250,6 +250,8 @@ static enum outcome dispatch_direct(struct sg_queue *q, const struct packet *p)
 {
     const uint32_t *sh = q->pm4.sh;
     struct cp_slot *slot = free_slot(q);
+    if (q->no_cu)
+        return WAITING; /* for another mask */
     if (!slot)
         return WAITING_WAVES;
     if (!(p->dw[4] & 1)) /* COMPUTE_SHADER_EN */

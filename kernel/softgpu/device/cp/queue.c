@@ -5,6 +5,8 @@
  */
 #include "cp.h"
 
+#include "guard.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,25 +29,30 @@ static int check_config(const struct sg_queue_config *config)
     return 0;
 }
 
-/* Take over a configuration; the CU mask is copied. */
+/* As kfd_mqd_manager.c, mqd_symmetrically_map_cu_mask: a bit per compute unit, those that the mask
+ * does not name are off. */
+static void adopt_mask(struct sg_queue *q, const struct sg_queue_config *config)
+{
+    uint32_t units = q->cp->dev->config.compute_units;
+    bool all = !config->cu_mask || !config->cu_mask_bits;
+    memset(q->cu_mask, 0, sizeof(q->cu_mask));
+    q->no_cu = true;
+    for (uint32_t i = 0; i < units && (all || i < config->cu_mask_bits); i++) {
+        if (!all && !(config->cu_mask[i / 32] >> i % 32 & 1))
+            continue;
+        q->cu_mask[i / 32] |= 1u << i % 32;
+        q->no_cu = false;
+    }
+}
+
 static int adopt_config(struct sg_queue *q, const struct sg_queue_config *config)
 {
-    uint32_t *mask = NULL;
     int error = check_config(config);
     if (error)
         return error;
-    if (config->cu_mask && config->cu_mask_bits) {
-        size_t bytes = (config->cu_mask_bits + 31) / 32 * sizeof(uint32_t);
-        mask = malloc(bytes);
-        if (!mask)
-            return -ENOMEM;
-        memcpy(mask, config->cu_mask, bytes);
-    }
-    free((void *)(uintptr_t)q->config.cu_mask);
+    adopt_mask(q, config);
     q->config = *config;
-    q->config.cu_mask = mask;
-    if (!mask)
-        q->config.cu_mask_bits = 0;
+    q->config.cu_mask = NULL;
     return 0;
 }
 
@@ -92,7 +99,6 @@ static void list_remove(struct sg_cp *cp, struct sg_queue *q)
 static void queue_free(struct sg_queue *q)
 {
     pthread_mutex_destroy(&q->lock);
-    free((void *)(uintptr_t)q->config.cu_mask);
     free(q);
 }
 
@@ -105,6 +111,7 @@ int sg_queue_create(struct sg_device *dev, const struct sg_queue_config *config,
         free(q);
         return -ENOMEM;
     }
+    sg_guard_install();
     pthread_mutex_init(&q->lock, NULL);
     q->cp = cp;
     int error = adopt_config(q, config);

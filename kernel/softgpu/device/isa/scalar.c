@@ -7,7 +7,9 @@
  */
 #include "../code.h"
 #include "operand.h"
+
 #include "sreg.h"
+#include <stdio.h>
 
 #define OP(name) static enum sg_next op_##name(struct sg_wave *w, const struct sg_inst *inst)
 
@@ -541,11 +543,48 @@ OP(s_sleep)
     return SG_YIELD;
 }
 
+/* STATUS.HALT: for good, as only a debugger, which softgpu does not have, would let the wave go on.
+ */
+static enum sg_next halt(struct sg_wave *w, const struct sg_inst *inst, const char *why)
+{
+    enum { STATUS_HALT = 1u << 13 };
+    char text[64];
+
+    if (!(w->status & STATUS_HALT))
+        fprintf(stderr, "softgpu: %s halts wave %u of workgroup (%u, %u, %u) %s\n",
+                sg_inst_text(inst, text, sizeof(text)), w->index_in_group, w->group->id[0],
+                w->group->id[1], w->group->id[2], why);
+    w->status |= STATUS_HALT;
+    w->ip = inst;
+    return SG_YIELD;
+}
+
+/*
+ * What ROCr 5.2.3's trap handler for GFX9 makes of it (amd_gpu_shaders.h, kCodeTrapHandler9): 2
+ * raises the queue's error, 3 and above wait for a debugger, 0 and 1 go on. Without a handler
+ * the instruction does nothing (Vega ISA document, "S_TRAP"). The handler's code is not executed.
+ */
 OP(s_trap)
 {
+    unsigned id = inst->imm & 0xff;
+
+    if (!w->group->dispatch->trap_handler_va || id < 2)
+        return SG_NEXT;
+    if (id == 2)
+        return SG_TRAP;
+    return halt(w, inst, "until a debugger lets it go on: there is none");
+}
+
+OP(s_sethalt)
+{
+    return inst->imm & 1 ? halt(w, inst, "for good") : SG_NEXT;
+}
+
+/* Vega ISA document, "S_SETKILL": the wave ends as with s_endpgm. */
+OP(s_setkill)
+{
     (void)w;
-    (void)inst;
-    return SG_TRAP;
+    return inst->imm & 1 ? SG_END : SG_NEXT;
 }
 
 /* Message 1 is an interrupt to the host (Vega ISA document, "S_SENDMSG"); the others are of
@@ -724,6 +763,8 @@ static const struct sg_op_entry entries[] = {
     ROW(s_sleep),
     AS(s_setprio, s_nothing),
     ROW(s_sendmsg),
+    ROW(s_sethalt),
+    ROW(s_setkill),
     ROW(s_trap),
     AS(s_icache_inv, s_nothing),
     AS(s_incperflevel, s_nothing),

@@ -38,6 +38,16 @@ static uint32_t gpr_allocation(const struct sg_wave *w)
     return (vgprs ? vgprs - 1 : 0) << 8 | (sgprs ? sgprs - 1 : 0) << 24;
 }
 
+/* Wave slot, SIMD, compute unit, shader array, shader engine. An engine has more units than the
+ * four bits of CU_ID can tell only with --cus above 64: then the array's bit is used. */
+static uint32_t hw_id(const struct sg_wave *w)
+{
+    uint32_t cu = w->group->cu / SG_SHADER_ENGINES, engine = w->group->cu % SG_SHADER_ENGINES;
+
+    return (w->index_in_group / 4 & 15) | (w->index_in_group & 3) << 4 | (cu & 15) << 8 |
+           (cu >> 4 & 1) << 12 | engine << 13;
+}
+
 static uint32_t whole_register(const struct sg_wave *w, const struct sg_inst *inst, unsigned id)
 {
     const struct sg_dispatch *dispatch = w->group->dispatch;
@@ -50,9 +60,8 @@ static uint32_t whole_register(const struct sg_wave *w, const struct sg_inst *in
         return status(w);
     case HWREG_TRAPSTS:
         return w->trapsts;
-    case HWREG_HW_ID: /* wave slot and SIMD; all other coordinates are those of the first compute
-                         unit */
-        return (w->index_in_group / 4 & 15) | (w->index_in_group & 3) << 4;
+    case HWREG_HW_ID:
+        return hw_id(w);
     case HWREG_GPR_ALLOC:
         return gpr_allocation(w);
     case HWREG_LDS_ALLOC: /* in units of 128 dwords */
