@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <fstream>
 #include <iterator>
@@ -209,7 +210,7 @@ TEST_CASE("every work-item runs once, with its ids, also in partial waves and wo
         CHECK(g.word(32 * 4096 + item * 4) == 0);
         struct sg_device_stats stats;
         sg_device_stats(g.dev, &stats);
-        CHECK(stats.instructions == stats.waves * 22);
+        CHECK(stats.instructions == stats.waves * 21); // s_waitcnt is stepped over
         CHECK(stats.vector_instructions == stats.waves * 14);
     }
 }
@@ -517,4 +518,221 @@ TEST_CASE("memory order: of two waves that store and then look, one sees the oth
         for (uint32_t pair = 0; pair < 1000; pair++)
             REQUIRE(g.word(2 * 4096 + pair * 4) <= 1);
     }
+}
+
+TEST_CASE("VGPRs are indexed by M0 as s_set_gpr_idx_* say")
+{
+    gpu g;
+    REQUIRE(g.run("indexed", {64, 1, 1}, {64, 1, 1}, {DATA}).result == SG_DISPATCH_DONE);
+    for (uint32_t item : {0u, 63u}) {
+        CHECK(g.word(item * 16) == 42);            // v[10 + 2]
+        CHECK(g.word(item * 16 + 4) == 81);        // v[10 + 1] + v10: the low byte of s6
+        CHECK(g.word(item * 16 + 8) == 40u - 43u); // to v[12 + 1]: v10 - v[12 + 1]
+        CHECK(g.word(item * 16 + 12) == 40);
+    }
+}
+
+// ---- images: a small one, and what sampling it should give, from the definition of each mode
+
+enum { WRAP, MIRROR, EDGE, BORDER = 6 };
+
+struct image_test {
+    static constexpr int W = 5, H = 4, D = 3, PITCH = 8;
+    uint32_t type; // of the descriptor: 8 1D, 9 2D, 10 3D, 12 1D array, 13 2D array
+    unsigned clamp;
+    bool normalized, linear;
+
+    bool has_y() const
+    {
+        return type != 8 && type != 12;
+    }
+    bool has_z() const
+    {
+        return type == 10;
+    }
+    bool array() const
+    {
+        return type >= 12;
+    }
+    // Components are small integers, so that sums of them by eighths are exact.
+    static int value(int x, int y, int z, int c)
+    {
+        return (x * 7 + y * 13 + z * 29 + c * 3) % 64 * 8;
+    }
+    double fetch(int x, int y, int z, int c) const
+    {
+        int n[3] = {W, H, D}, at[3] = {x, y, z};
+        for (int i = 0; i < (has_z() ? 3 : has_y() ? 2 : 1); i++) {
+            if (clamp == BORDER && (at[i] < 0 || at[i] >= n[i]))
+                return 0;
+            while (clamp == WRAP && at[i] < 0)
+                at[i] += n[i];
+            if (clamp == WRAP)
+                at[i] %= n[i];
+            while (clamp == MIRROR && (at[i] < 0 || at[i] >= n[i]))
+                at[i] = at[i] < 0 ? -at[i] - 1 : 2 * n[i] - 1 - at[i];
+            at[i] = std::min(std::max(at[i], 0), n[i] - 1);
+        }
+        return value(at[0], has_y() ? at[1] : 0, at[2], c);
+    }
+    // At the point x, y, z in texels.
+    double sample(double x, double y, double z, int c) const
+    {
+        int layer = array() ? std::min(std::max(int(std::lround(z)), 0), D - 1) : 0;
+        if (!linear)
+            return fetch(int(std::floor(x)), int(std::floor(y)),
+                         has_z() ? int(std::floor(z)) : layer, c);
+        double p[3] = {x - 0.5, has_y() ? y - 0.5 : 0, has_z() ? z - 0.5 : layer}, sum = 0;
+        for (int k = 0; k < 8; k++) {
+            double weight = 1;
+            int at[3];
+            for (int i = 0; i < 3; i++) {
+                double low = std::floor(p[i]);
+                weight *= k >> i & 1 ? p[i] - low : 1 - (p[i] - low);
+                at[i] = int(low) + (k >> i & 1);
+            }
+            if (weight > 0)
+                sum += weight * fetch(at[0], at[1], at[2], c);
+        }
+        return sum;
+    }
+};
+
+// The descriptors, and the texels of four floats from page 8 on.
+static std::vector<uint64_t> image_arguments(const gpu &g, const image_test &t)
+{
+    const uint64_t base = DATA + 8 * 4096;
+    for (int z = 0; z < t.D; z++)
+        for (int y = 0; y < t.H; y++)
+            for (int x = 0; x < t.W; x++)
+                for (int c = 0; c < 4; c++) {
+                    float f = float(t.value(x, y, z, c));
+                    uint32_t bits;
+                    memcpy(&bits, &f, 4);
+                    int rows = t.has_y() ? t.H : 1;
+                    g.set_word(8 * 4096 +
+                                   uint64_t(((z * rows + y % rows) * t.PITCH + x) * 16 + c * 4),
+                               bits);
+                    if (!t.has_y() && y)
+                        g.set_word(8 * 4096 + uint64_t((z * t.PITCH + x) * 16 + c * 4), [&] {
+                            float row0 = float(t.value(x, 0, z, c));
+                            uint32_t b;
+                            memcpy(&b, &row0, 4);
+                            return b;
+                        }());
+                }
+    uint32_t d[8] = {uint32_t(base >> 8), uint32_t(base >> 40) | 14u << 20 | 7u << 26,
+                     (t.W - 1) | (t.H - 1) << 14, 0xfac | t.type << 28,
+                     (t.D - 1) | (t.PITCH - 1) << 13};
+    uint32_t s[4] = {t.clamp | t.clamp << 3 | t.clamp << 6 | uint32_t(!t.normalized) << 15,
+                     4095u << 12, uint32_t(t.linear) << 20 | uint32_t(t.linear) << 22};
+    std::vector<uint64_t> out(10);
+    out[0] = DATA;
+    out[1] = DATA + 4 * 4096;
+    memcpy(&out[4], d, sizeof(d));
+    memcpy(&out[8], s, sizeof(s));
+    return out;
+}
+
+TEST_CASE("images are sampled: dimensions, clamp modes, filters, coordinates")
+{
+    std::mt19937 random{uint32_t(test_seed())};
+    for (uint32_t type : {8u, 9u, 10u, 12u, 13u})
+        for (unsigned clamp : {WRAP, MIRROR, EDGE, BORDER})
+            for (unsigned kind = 0; kind < 4; kind++) {
+                image_test t{type, clamp, bool(kind & 1), bool(kind & 2)};
+                gpu g(1);
+                float at[64][4] = {};
+                for (auto &p : at) // in eighths of a texel, some outside
+                    for (int i = 0; i < 3; i++)
+                        p[i] = float(int(random() % 120) - 40) / 8;
+                // Of an array without y, the layer is the second coordinate; it is never
+                // normalized.
+                for (unsigned item = 0; item < 64; item++) {
+                    const float *p = at[item];
+                    float scaled[4] = {p[0], p[1], p[2], 0};
+                    if (t.normalized) {
+                        scaled[0] /= float(t.W);
+                        scaled[1] /= float(t.H);
+                        scaled[2] /= t.has_z() ? float(t.D) : 1;
+                    }
+                    if (type == 12)
+                        scaled[1] = p[2];
+                    memcpy(&g.data->at(4 * 4096 + item * 16), scaled, sizeof(scaled));
+                }
+                REQUIRE(g.run(t.array() ? "sample_array" : "sample", {64, 1, 1}, {64, 1, 1},
+                              image_arguments(g, t))
+                            .result == SG_DISPATCH_DONE);
+                unsigned wrong = 0;
+                for (unsigned item = 0; item < 64; item++)
+                    for (int c = 0; c < 4; c++) {
+                        const float *p = at[item];
+                        // A division that is not exact may fall on the other side of a border.
+                        bool on_border = false;
+                        for (int i = 0; i < 3; i++)
+                            on_border |= t.normalized && !t.linear && p[i] == std::floor(p[i]);
+                        // Half of a layer: to which side is not documented.
+                        on_border |= t.array() && std::fabs(p[2] - std::floor(p[2])) == 0.5f;
+                        uint32_t bits = g.word(item * 16 + uint64_t(c) * 4);
+                        float f;
+                        memcpy(&f, &bits, 4);
+                        wrong += !on_border && f != float(t.sample(p[0], p[1], p[2], c));
+                    }
+                INFO("type " << type << " clamp " << clamp << " kind " << kind);
+                CHECK(wrong == 0);
+            }
+}
+
+TEST_CASE("image_gather4 gives one component of four texels")
+{
+    gpu g(1);
+    image_test t{9, EDGE, false, false};
+    float at[4] = {2.5f, 1.5f, 0, 0}; // between texels 2 and 3 (2.5 - 0.5 = 2), rows 1 and 2
+    for (unsigned item = 0; item < 64; item++)
+        memcpy(&g.data->at(4 * 4096 + item * 16), at, sizeof(at));
+    REQUIRE(g.run("gather", {64, 1, 1}, {64, 1, 1}, image_arguments(g, t)).result ==
+            SG_DISPATCH_DONE);
+    const int expected[4][2] = {{2, 2}, {3, 2}, {3, 1}, {2, 1}};
+    for (unsigned i = 0; i < 4; i++) {
+        float f, want = float(t.value(expected[i][0], expected[i][1], 0, 1));
+        uint32_t bits = g.word(i * 4);
+        memcpy(&f, &bits, 4);
+        CHECK(f == want);
+    }
+}
+
+TEST_CASE("typed buffers convert between formats")
+{
+    gpu g(1);
+    const uint64_t from = DATA + 4 * 4096, to = DATA + 5 * 4096;
+    for (unsigned i = 0; i < 64; i++)
+        g.set_word(4 * 4096 + i * 4, i | (255 - i) << 8 | (i * 3 & 255) << 16 | 0xff000000u);
+    // 8_8_8_8 unorm, 48 elements of 4 bytes; 16_16_16_16 snorm, of 8 bytes.
+    uint32_t r[8] = {
+        uint32_t(from), uint32_t(from >> 32) | 4 << 16, 48, 0xfac | 0u << 12 | 10u << 15,
+        uint32_t(to),   uint32_t(to >> 32) | 8 << 16,   64, 0xfac | 1u << 12 | 12u << 15};
+    std::vector<uint64_t> arguments(8);
+    arguments[0] = DATA;
+    memcpy(&arguments[4], r, sizeof(r));
+    REQUIRE(g.run("typed", {64, 1, 1}, {64, 1, 1}, arguments).result == SG_DISPATCH_DONE);
+    bool good = true;
+    for (unsigned i = 0; i < 64; i++) {
+        const unsigned bytes[4] = {i, 255 - i, i * 3 & 255, 255};
+        bool inside = i < 48; // outside: zero
+        for (unsigned c = 0; c < 4; c++) {
+            int want = inside ? int(std::nearbyint(double(float(bytes[c]) / 255.0f) * 32767)) : 0;
+            int16_t have;
+            memcpy(&have, &g.data->at(5 * 4096 + i * 8 + c * 2), 2);
+            good = good && have == want;
+        }
+        // As 8_8 sint, the element's first two bytes.
+        good = good && g.word(i * 16) == uint32_t(inside ? int8_t(bytes[0]) : 0);
+        good = good && g.word(i * 16 + 4) == uint32_t(inside ? int8_t(bytes[1]) : 0);
+        _Float16 half[2] = {_Float16(inside ? float(bytes[0]) / 255.0f : 0.0f),
+                            _Float16(inside ? float(bytes[1]) / 255.0f : 0.0f)};
+        uint32_t halves;
+        memcpy(&halves, half, 4);
+        good = good && g.word(i * 16 + 8) == halves;
+    }
+    CHECK(good);
 }

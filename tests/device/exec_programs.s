@@ -279,3 +279,61 @@ cross_target:
         v_mov_b32 v2, 0x12345678
         global_store_dword v1, v2, s[8:9] offset:4
         s_endpgm
+
+; Argument: out. Four results of moves with indexed VGPRs, for each work-item.
+        PROGRAM indexed
+        s_load_dwordx2 s[8:9], s[0:1], 0x0
+        v_mov_b32 v10, 40
+        v_mov_b32 v11, 41
+        v_mov_b32 v12, 42
+        v_mov_b32 v13, 43
+        v_mov_b32 v14, 44
+        v_lshlrev_b32 v2, 4, v0
+        s_mov_b32 s5, 2
+        s_mov_b32 s6, 0x101
+        s_waitcnt lgkmcnt(0)
+        s_set_gpr_idx_on s5, gpr_idx(SRC0)
+        v_mov_b32 v16, v10
+        s_set_gpr_idx_idx s6
+        v_add_u32 v17, v10, v10
+        s_set_gpr_idx_mode gpr_idx(SRC1,DST)
+        v_sub_u32 v12, v10, v12
+        s_set_gpr_idx_off
+        v_mov_b32 v18, v13
+        v_mov_b32 v19, v10
+        global_store_dwordx4 v2, v[16:19], s[8:9]
+        s_endpgm
+
+; Arguments: out, coordinates (4 floats an item), then from 0x20 an image descriptor, from 0x40 a sampler.
+        .macro SAMPLE name, instruction:vararg
+        PROGRAM \name
+        s_load_dwordx4 s[8:11], s[0:1], 0x0
+        s_load_dwordx8 s[12:19], s[0:1], 0x20
+        s_load_dwordx4 s[20:23], s[0:1], 0x40
+        v_lshlrev_b32 v2, 4, v0
+        s_waitcnt lgkmcnt(0)
+        global_load_dwordx4 v[4:7], v2, s[10:11]
+        s_waitcnt vmcnt(0)
+        \instruction
+        s_waitcnt vmcnt(0)
+        global_store_dwordx4 v2, v[8:11], s[8:9]
+        s_endpgm
+        .endm
+        SAMPLE sample, image_sample_lz v[8:11], v[4:7], s[12:19], s[20:23] dmask:0xf
+        SAMPLE sample_array, image_sample_lz v[8:11], v[4:7], s[12:19], s[20:23] dmask:0xf da
+        SAMPLE gather, image_gather4_lz v[8:11], v[4:7], s[12:19], s[20:23] dmask:0x2
+        SAMPLE image_mip, image_load_mip v[8:11], v[4:7], s[12:19] dmask:0xf
+
+; Arguments: out; from 0x20 the resource that is read, from 0x30 the one that is written. Item i converts element i.
+        PROGRAM typed
+        s_load_dwordx2 s[8:9], s[0:1], 0x0
+        s_load_dwordx8 s[12:19], s[0:1], 0x20
+        v_lshlrev_b32 v2, 4, v0
+        s_waitcnt lgkmcnt(0)
+        buffer_load_format_xyzw v[4:7], v0, s[12:15], 0 idxen
+        tbuffer_load_format_xy v[8:9], v0, s[12:15], dfmt:3, nfmt:5, 0 idxen
+        buffer_load_format_d16_xy v10, v0, s[12:15], 0 idxen
+        s_waitcnt vmcnt(0)
+        buffer_store_format_xyzw v[4:7], v0, s[16:19], 0 idxen
+        global_store_dwordx3 v2, v[8:10], s[8:9]
+        s_endpgm

@@ -111,6 +111,26 @@ template <typename T> u64 smaller(u64 x, u64 y, bool max)
     return (max ? p > q : p < q) ? x : y;
 }
 
+// The cube map face of a direction: the axis with the largest magnitude, z before y before x. For
+// each axis the signed components that become s and t (index 0..2: x, y, z) for its + and - side.
+template <typename T> T cube(T x, T y, T z, int what)
+{
+    const T v[3] = {x, y, z};
+    const bool z_first = std::abs(z) >= std::abs(x) && std::abs(z) >= std::abs(y);
+    const int axis = z_first ? 2 : std::abs(y) >= std::abs(x) ? 1 : 0;
+    const bool minus = v[axis] < 0;
+    switch (what) {
+    case 0:
+        return T(2 * axis + minus);
+    case 1: // +x: -z, -x: z, y: x, +z: x, -z: -x
+        return axis == 0 ? (minus ? z : -z) : axis == 1 ? x : minus ? -x : x;
+    case 2: // x: -y, +y: z, -y: -z, z: -y
+        return axis == 1 ? (minus ? -z : z) : -y;
+    default:
+        return 2 * v[axis];
+    }
+}
+
 template <typename T> u64 middle(u64 x, u64 y, u64 z)
 {
     constexpr bool is16 = sizeof(T) == 2;
@@ -360,6 +380,10 @@ void add_floats(Table &t)
     M("v_subrev_f32", "f:ff", R(F(b) - F(a), a, b))
     M("v_mul_f32", "f:ff", R(F(a) * F(b), a, b))
     M("v_mul_legacy_f32", "f:ff", F(a) == 0 || F(b) == 0 ? 0 : R(F(a) * F(b), a, b))
+    M("v_cubeid_f32", "f:fff", R(cube<float>(F(a), F(b), F(c), 0), a, b, c))
+    M("v_cubesc_f32", "f:fff", R(cube<float>(F(a), F(b), F(c), 1), a, b, c))
+    M("v_cubetc_f32", "f:fff", R(cube<float>(F(a), F(b), F(c), 2), a, b, c))
+    M("v_cubema_f32", "f:fff", R(cube<float>(F(a), F(b), F(c), 3), a, b, c))
     M("v_fma_f32", "f:fff", R(std::fma(F(a), F(b), F(c)), a, b, c))
     M("v_fmac_f32", "f:ff=", R(std::fma(F(a), F(b), F(c)), a, b, c))
     M("v_min_f32", "f:ff", smaller<float>(a, b, false))

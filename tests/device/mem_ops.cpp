@@ -105,10 +105,13 @@ struct machine {
             uint64_t page = (1 + random() % (PAGES - 2)) * SG_PAGE_BYTES;
             start = (page - random() % (64 * bytes)) / unit * unit;
         }
-        unsigned pattern = unsigned(random() % 4);
+        unsigned pattern = unsigned(random() % 5);
         for (unsigned i = 0; i < 64; i++) {
             if (pattern < 2)
                 out[i] = start + i * bytes;
+            else if (pattern == 4) // rows of a tile
+                out[i] =
+                    i % 16 ? out[i - 1] + bytes : random() % (limit - 16 * bytes) / unit * unit;
             else if (pattern == 2)
                 out[i] = start;
             else

@@ -232,6 +232,24 @@ static enum sg_next fetch_fault(struct sg_wave *w, const struct sg_inst *inst)
     return SG_FAULT;
 }
 
+/*
+ * s_waitcnt and s_nop do nothing here. Those behind an instruction that does not look at its own
+ * address are stepped over with it.
+ */
+static void skip_waits(const struct sg_code_page *page, unsigned slot, struct sg_inst *inst)
+{
+    enum { S_NOP = 0xbf80, S_WAITCNT = 0xbf8c, SKIPPED_MAX = 4 };
+    if (inst->encoding < SG_ENC_SMEM || inst->encoding > SG_ENC_MIMG)
+        return;
+    for (unsigned next = slot + inst->dwords, i = 0; next < SG_CODE_SLOTS && i < SKIPPED_MAX;
+         next++, i++) {
+        uint32_t high = page->words[next] >> 16;
+        if (high != S_NOP && high != S_WAITCNT)
+            break;
+        inst->dwords++;
+    }
+}
+
 /* Lock held. Decode, with the first dwords of the next page if needed. False: they cannot be
  * fetched. */
 static bool decode_locked(struct sg_code_page *page, unsigned slot, struct sg_inst *out)
@@ -240,8 +258,10 @@ static bool decode_locked(struct sg_code_page *page, unsigned slot, struct sg_in
     uint32_t words[3] = {0};
     unsigned here = SG_CODE_SLOTS - slot < 3 ? SG_CODE_SLOTS - slot : 3;
     memcpy(words, &page->words[slot], here * sizeof(words[0]));
-    if (sg_decode(code->isa, words, here, out))
+    if (sg_decode(code->isa, words, here, out)) {
+        skip_waits(page, slot, out);
         return true;
+    }
     uint64_t next = page->va + SG_PAGE_BYTES;
     if (!page->crosses) {
         if (!executable(code->vm, next, NULL) ||

@@ -12,4 +12,8 @@
  */
 bool sg_image_decode(struct sg_inst *inst, const uint32_t words[2]);
 
+/* The name of an opcode that the opcode table does not have, because its registers vary; or NULL.
+ */
+const char *sg_image_name(unsigned opcode);
+
 #endif

@@ -45,7 +45,7 @@ struct sg_inst {
     sg_op_fn *fn;
     uint16_t opcode;     /* index into sg_opcodes[] */
     uint8_t encoding;    /* enum sg_encoding */
-    uint8_t dwords;      /* length with literal, SDWA or DPP dword: 1..3 */
+    uint8_t dwords;      /* length with literal, SDWA or DPP dword: 1..3; code.c adds waits behind it */
     uint16_t dst;        /* SGPR number, SG_SRC_VGPR0 + n, SG_SRC_ACC0 + n; SG_SRC_NONE. The vdst field of DS, FLAT */
     uint16_t sdst;       /* VOP3B, VOPC: SGPR pair that receives carry or compare mask */
     union {
@@ -121,8 +121,10 @@ struct sg_op_set {
     const struct sg_op_entry *entries;
     size_t count;
 };
-/* Provided by: isa/scalar.c, isa/vec/ (isa); ops_smem.c, ops_flat.c, ops_buffer.c, ops_ds.c, gws.c (exec). */
-extern const struct sg_op_set sg_ops_scalar, sg_ops_smem, sg_ops_flat, sg_ops_buffer, sg_ops_ds, sg_ops_gws;
+/* Provided by: isa/scalar.c, isa/vec/ (isa); ops_smem.c, ops_flat.c, ops_buffer.c, ops_typed.c, ops_ds.c, gws.c
+ * (exec). */
+extern const struct sg_op_set sg_ops_scalar, sg_ops_smem, sg_ops_flat, sg_ops_buffer, sg_ops_typed, sg_ops_ds,
+    sg_ops_gws;
 /* The vector ALU, compiled for several host instruction sets; chosen at run time by CPUID. Ends with NULL. */
 const struct sg_op_set *const *sg_ops_vector(void);
 

@@ -9,6 +9,8 @@
 
 #include "tlb.h"
 
+#include <immintrin.h>
+
 #define SG_TEMPLATE static inline __attribute__((always_inline))
 
 /* What one lane moves. The D16 kinds change one half of the register and keep the other. */

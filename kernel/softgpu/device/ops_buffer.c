@@ -2,8 +2,7 @@
 /*
  * Untyped buffer instructions, MUBUF (Vega ISA document, "Vector Memory Buffer Instructions"): the
  * resource descriptor, its linear and swizzled addressing, range checks. Spilled registers and
- * private arrays of most kernels come this way. Format conversion (buffer_load_format, MTBUF) is
- * not implemented.
+ * private arrays of most kernels come this way. Format conversion is in ops_typed.c.
  */
 #include "atomics.h"
 #include "lanes.h"

@@ -9,6 +9,8 @@
 
 #include "isa/operand.h"
 
+#include <immintrin.h>
+
 #define TEMPLATE static inline __attribute__((always_inline))
 
 TEMPLATE void refuse_gds(const struct sg_inst *inst)
@@ -84,12 +86,50 @@ TEMPLATE bool all_inside(const struct sg_wave *w, const uint32_t *addr, uint32_t
     return highest <= size - offset - bytes;
 }
 
+#if defined(__AVX512F__)
+/*
+ * Sixteen lanes at a time: matrix kernels read one value into all of them or a row of a tile. All
+ * addresses are inside.
+ */
+TEMPLATE void gather(uint32_t (*restrict v)[SG_LANES], const uint8_t *lds,
+                     const uint32_t *restrict addr, unsigned dwords)
+{
+    const __m512i line =
+        _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60);
+    for (unsigned i = 0; i < SG_LANES; i += 16) {
+        const __m512i at = _mm512_loadu_si512(addr + i);
+        const __m512i from = _mm512_sub_epi32(at, _mm512_set1_epi32((int)addr[i]));
+        const uint8_t *first = lds + addr[i];
+        if (!_mm512_test_epi32_mask(from, from)) {
+            for (unsigned k = 0; k < dwords; k++)
+                _mm512_store_si512(&v[k][i],
+                                   _mm512_set1_epi32((int)*(const sg_u32u *)(first + 4 * k)));
+        } else if (dwords == 1 && _mm512_cmpeq_epi32_mask(from, line) == 0xffff) {
+            _mm512_store_si512(&v[0][i], _mm512_loadu_si512(first));
+        } else {
+            for (unsigned k = 0; k < dwords; k++)
+                _mm512_store_si512(&v[k][i], _mm512_i32gather_epi32(at, lds + 4 * k, 1));
+        }
+    }
+}
+#else
 TEMPLATE void gather(uint32_t (*restrict v)[SG_LANES], const uint8_t *lds,
                      const uint32_t *restrict addr, unsigned dwords)
 {
     for (unsigned i = 0; i < SG_LANES; i++) {
         for (unsigned k = 0; k < dwords; k++)
             v[k][i] = *(const sg_u32u *)(lds + addr[i] + 4 * k);
+    }
+}
+#endif
+
+/* The other way round. Where lanes overlap, the highest one wins, as without vectors. */
+TEMPLATE void scatter(uint8_t *lds, const uint32_t *restrict addr, uint32_t (*restrict v)[SG_LANES],
+                      unsigned dwords)
+{
+    for (unsigned i = 0; i < SG_LANES; i++) {
+        for (unsigned k = 0; k < dwords; k++)
+            *(sg_u32u *)(lds + addr[i] + 4 * k) = v[k][i];
     }
 }
 
@@ -128,6 +168,10 @@ TEMPLATE enum sg_next write(struct sg_wave *w, const struct sg_inst *inst, unsig
             memcpy(host, v[0], 4 * SG_LANES);
             return SG_NEXT;
         }
+    }
+    if (all_inside(w, addr, offset, 4 * dwords)) {
+        scatter(w->group->lds + offset, addr, v, dwords);
+        return SG_NEXT;
     }
     EACH_LANE(lane, w)
     put(lds_at(w, addr[lane] + offset, 4 * dwords), v, lane, dwords);
@@ -345,8 +389,12 @@ static enum sg_next op_bpermute(struct sg_wave *w, const struct sg_inst *inst)
 static unsigned swizzle_source(uint32_t pattern, unsigned lane)
 {
     unsigned half = lane & 32, in = lane & 31;
-    if ((pattern & 0xe000) == 0xe000) /* FFT: handled by the caller */
-        return lane;
+    if ((pattern & 0xe000) == 0xe000) { /* FFT: bits reversed above those of a mask */
+        unsigned mask = pattern & 31, reversed = 0;
+        for (unsigned bit = 0; bit < 5; bit++)
+            reversed |= (in >> bit & 1) << (4 - bit);
+        return half | reversed >> __builtin_popcount(mask) | (in & mask);
+    }
     if ((pattern & 0xe000) == 0xc000) { /* rotate: direction, amount, mask of bits that stay */
         unsigned amount = pattern >> 5 & 31, stay = pattern & 31;
         unsigned to = pattern >> 10 & 1 ? in - amount : in + amount;
@@ -363,8 +411,6 @@ static enum sg_next op_swizzle(struct sg_wave *w, const struct sg_inst *inst)
     /* One source: the decoder calls it the address, as it is in the encoding. */
     const uint32_t *data = w->v[inst->mem.vaddr];
     uint32_t *v = result_row(w, inst)[0], moved[SG_LANES];
-    if ((pattern & 0xe000) == 0xe000)
-        sg_unimplemented("ds_swizzle_b32 in FFT mode, offset 0x%x", pattern);
     EACH_LANE(lane, w)
     {
         unsigned from = swizzle_source(pattern, (unsigned)lane);

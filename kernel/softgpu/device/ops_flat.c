@@ -233,6 +233,120 @@ SG_TEMPLATE enum sg_next aperture_store(struct sg_wave *w, enum sg_kind kind,
     return SG_NEXT;
 }
 
+/* ---- all lanes active in one or four runs
+ * --------------------------------------------------------- */
+
+#if defined(__AVX512F__)
+/*
+ * How the lanes of a full wave lie, from the 32-bit halves of their addresses (high: NULL with a
+ * scalar base): in one run of elements, in four of 16 lanes, or otherwise (0). A run stays within
+ * the low dword.
+ */
+SG_TEMPLATE unsigned count_runs(const uint32_t *low, const uint32_t *high, unsigned bytes)
+{
+    const __m512i line =
+        _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                           _mm512_set1_epi32((int)bytes));
+    __mmask16 one = 0xffff, four = 0xffff, same = 0xffff;
+    for (unsigned i = 0; i < SG_LANES; i += 16) {
+        const __m512i at = _mm512_load_si512(low + i);
+        const __m512i here = _mm512_add_epi32(line, _mm512_set1_epi32((int)low[i]));
+        const uint32_t expected = low[0] + i * bytes;
+        four &=
+            _mm512_cmpeq_epi32_mask(at, here) & (low[i] <= UINT32_MAX - 16 * bytes ? 0xffff : 0);
+        one &= low[i] == expected && expected >= low[0] ? 0xffff : 0;
+        if (high)
+            same &= _mm512_cmpeq_epi32_mask(_mm512_load_si512(high + i),
+                                            _mm512_set1_epi32((int)high[0]));
+    }
+    return (four & same) != 0xffff ? 0 : one == 0xffff ? 1 : 4;
+}
+
+/* Is this an address in LDS or private memory? */
+SG_TEMPLATE bool in_aperture(const struct sg_wave *w, uint64_t va)
+{
+    const struct sg_dispatch *d = w->group->dispatch;
+    uint32_t high = (uint32_t)(va >> 32);
+    return high == d->lds_aperture >> 32 || high == d->scratch_aperture >> 32;
+}
+
+/*
+ * The usual accesses, with one look-up for each run. Returns the number of runs, 0: not served;
+ * host[]: where each begins, NULL with w->fault filled.
+ */
+SG_TEMPLATE unsigned find_runs(struct sg_wave *w, const struct sg_inst *inst, enum segment segment,
+                               enum sg_kind kind, bool write, uint8_t *host[4])
+{
+    const unsigned bytes = sg_kind_bytes(kind);
+    const uint32_t *low = w->v[inst->mem.vaddr];
+    const bool scalar = inst->mem.saddr != SG_SRC_NONE;
+    const uint32_t *high = scalar ? NULL : w->v[inst->mem.vaddr + 1];
+    uint64_t base = (uint64_t)(int64_t)inst->mem.offset;
+    if (sg_exec(w) != UINT64_MAX)
+        return 0;
+    unsigned runs = count_runs(low, high, bytes), size = SG_LANES / (runs ? runs : 1) * bytes;
+    if (!runs || (runs == 4 && kind != SG_D1))
+        return 0;
+    base += scalar ? sg_s64(w, inst->mem.saddr) : (uint64_t)high[0] << 32;
+    for (unsigned i = 0; i < runs; i++) {
+        uint64_t va = base + low[16 * i];
+        if (!sg_in_one_page(va, size) || (segment == FLAT && in_aperture(w, va)))
+            return 0;
+    }
+    for (unsigned i = 0; i < runs; i++) {
+        uint64_t va = base + low[16 * i];
+        host[i] = write ? sg_tlb_write(w, va, size) : sg_tlb_read(w, va, size);
+        if (!host[i])
+            return runs;
+    }
+    return runs;
+}
+
+SG_TEMPLATE bool load_runs(struct sg_wave *w, const struct sg_inst *inst, enum segment segment,
+                           enum sg_kind kind, uint32_t (*v)[SG_LANES], enum sg_next *next)
+{
+    uint8_t *host[4];
+    unsigned runs = find_runs(w, inst, segment, kind, false, host);
+    for (unsigned i = 0; i < runs; i++) {
+        if (!host[i]) {
+            *next = SG_FAULT;
+            return true;
+        }
+    }
+    *next = SG_NEXT;
+    if (runs == 4)
+        for (unsigned i = 0; i < 4; i++)
+            _mm512_store_si512(v[0] + 16 * i, _mm512_loadu_si512(host[i]));
+    else if (runs)
+        sg_span_load(kind, host[0], v, UINT64_MAX, w->exec_lanes, 0, SG_LANES - 1);
+    return runs;
+}
+
+SG_TEMPLATE bool store_runs(struct sg_wave *w, const struct sg_inst *inst, enum segment segment,
+                            enum sg_kind kind, uint32_t (*v)[SG_LANES], enum sg_next *next)
+{
+    uint8_t *host[4];
+    unsigned runs = find_runs(w, inst, segment, kind, true, host);
+    for (unsigned i = 0; i < runs; i++) {
+        if (!host[i]) {
+            *next = SG_FAULT;
+            return true;
+        }
+    }
+    *next = SG_NEXT;
+    if (runs == 4)
+        for (unsigned i = 0; i < 4; i++)
+            _mm512_storeu_si512(host[i], _mm512_load_si512(v[0] + 16 * i));
+    else if (runs)
+        sg_span_store(kind, host[0], v, UINT64_MAX);
+    w->stored |= runs != 0;
+    return runs;
+}
+#else
+#define load_runs(w, inst, segment, kind, v, next) false
+#define store_runs(w, inst, segment, kind, v, next) false
+#endif
+
 /* ---- loads and stores ---------------------------------------------------------------------------
  */
 
@@ -259,6 +373,8 @@ SG_TEMPLATE enum sg_next load(struct sg_wave *w, const struct sg_inst *inst, enu
         v = aside;
     if (inst->mem.glc)
         sg_wave_acquire(w);
+    if (segment != SCRATCH && !lds && load_runs(w, inst, segment, kind, v, &next))
+        return next;
     if (segment == SCRATCH) {
         uint32_t at[SG_LANES];
         scratch_offsets(w, inst, at);
@@ -284,6 +400,9 @@ SG_TEMPLATE enum sg_next store(struct sg_wave *w, const struct sg_inst *inst, en
 {
     uint64_t va[SG_LANES];
     uint32_t(*v)[SG_LANES] = data_rows(w, inst);
+    enum sg_next next = SG_NEXT;
+    if (segment != SCRATCH && store_runs(w, inst, segment, kind, v, &next))
+        return next;
     if (segment == SCRATCH) {
         uint32_t at[SG_LANES];
         scratch_offsets(w, inst, at);

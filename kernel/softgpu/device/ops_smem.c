@@ -60,16 +60,18 @@ static bool fits(const struct sg_inst *inst, unsigned dwords)
 static inline __attribute__((always_inline)) enum sg_next
 load(struct sg_wave *w, const struct sg_inst *inst, unsigned dwords, bool buffer)
 {
-    uint32_t data[16] = {0};
     unsigned valid = dwords;
     uint64_t va = buffer ? buffer_address(w, inst, dwords, &valid) : plain_address(w, inst);
     if (!fits(inst, dwords))
         return SG_TRAP;
     if (inst->mem.glc)
         sg_wave_acquire(w);
-    if (valid && !read_dwords(w, va, data, valid))
+    uint32_t *to = &w->s[inst->mem.vdata];
+    if (__builtin_expect(valid == dwords, 1))
+        return read_dwords(w, va, to, dwords) ? SG_NEXT : SG_FAULT;
+    if (valid && !read_dwords(w, va, to, valid))
         return SG_FAULT;
-    memcpy(&w->s[inst->mem.vdata], data, dwords * sizeof(data[0]));
+    memset(to + valid, 0, (dwords - valid) * sizeof(*to));
     return SG_NEXT;
 }
 

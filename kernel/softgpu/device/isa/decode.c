@@ -497,11 +497,14 @@ unsigned sg_decode(const struct sg_isa *isa, const uint32_t *words, unsigned ava
     if (available < format.dwords)
         return 0;
     index = isa->row[format.encoding][format.op];
-    if (!index) {
-        if (format.encoding != SG_ENC_MIMG)
-            set_illegal(inst);
-        else if (!sg_image_decode(inst, words))
+    if (format.encoding == SG_ENC_MIMG) { /* imm keeps the first dword: text.c has the name from it */
+        inst->opcode = (uint16_t)(index ? index - 1 : 0);
+        if (!sg_image_decode(inst, words))
             inst->fn = op_image;
+        return inst->dwords;
+    }
+    if (!index) {
+        set_illegal(inst);
         return inst->dwords;
     }
     inst->opcode = (uint16_t)(index - 1);

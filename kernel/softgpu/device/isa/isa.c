@@ -55,6 +55,7 @@ static struct sg_isa *create(const struct sg_arch *arch)
     sets[count++] = &sg_ops_smem;
     sets[count++] = &sg_ops_flat;
     sets[count++] = &sg_ops_buffer;
+    sets[count++] = &sg_ops_typed;
     sets[count++] = &sg_ops_ds;
     sets[count++] = &sg_ops_gws;
     for (const struct sg_op_set *const *vector = sg_ops_vector(); *vector; vector++)

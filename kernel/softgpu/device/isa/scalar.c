@@ -598,6 +598,94 @@ OP(s_sendmsg)
     sg_unimplemented("message of %s", sg_inst_text(inst, text, sizeof(text)));
 }
 
+/* ---- VGPR indexing
+ * -------------------------------------------------------------------------------- */
+
+enum { INDEX_SRC0 = 1, INDEX_SRC1 = 2, INDEX_SRC2 = 4, INDEX_DST = 8 };
+
+static bool is_valu(const struct sg_inst *inst)
+{
+    return inst->encoding >= SG_ENC_VOP1 && inst->encoding <= SG_ENC_VOP3P;
+}
+
+static uint16_t indexed_code(uint16_t code, uint32_t index, bool enabled)
+{
+    return enabled && sg_is_vgpr(code) && code < SG_SRC_ACC0 ? (uint16_t)(code + index) : code;
+}
+
+/* The instruction with M0's index added to the VGPRs that M0 names. */
+static struct sg_inst with_index(const struct sg_wave *w, const struct sg_inst *inst)
+{
+    struct sg_inst moved = *inst;
+    uint32_t m0 = w->s[SG_S_M0], index = m0 & 0xff, which = m0 >> 12 & 15;
+    bool accumulates = inst->encoding == SG_ENC_VOP2 && sg_is_vgpr(inst->alu.src[2]);
+    moved.dst = indexed_code(inst->dst, index, which & INDEX_DST);
+    moved.alu.src[0] = indexed_code(inst->alu.src[0], index, which & INDEX_SRC0);
+    moved.alu.src[1] = indexed_code(inst->alu.src[1], index, which & INDEX_SRC1);
+    moved.alu.src[2] =
+        indexed_code(inst->alu.src[2], index, which & (accumulates ? INDEX_DST : INDEX_SRC2));
+    return moved;
+}
+
+/*
+ * Runs what follows until the mode ends, so that no other instruction pays for it (Vega ISA
+ * document, "VGPR Indexing"). Compilers write one or two moves here; a wave that would have to
+ * wait inside of it stops the program.
+ */
+static enum sg_next run_indexed(struct sg_wave *w)
+{
+    char text[160];
+    while (w->mode & SG_MODE_GPR_IDX_EN) {
+        const struct sg_inst *inst = w->ip;
+        sg_op_fn *fn = __atomic_load_n(&inst->fn, __ATOMIC_ACQUIRE);
+        unsigned dwords = __atomic_load_n(&inst->dwords, __ATOMIC_RELAXED);
+        enum sg_next next;
+        w->ip = inst + dwords;
+        w->current = inst;
+        w->instructions++;
+        w->vector_instructions += inst->encoding >= SG_ENC_VOP1;
+        if (dwords && is_valu(inst)) { /* no dwords: not decoded yet, or the end of a page */
+            struct sg_inst moved = with_index(w, inst);
+            next = fn(w, &moved);
+        } else {
+            next = fn(w, inst);
+        }
+        if (next == SG_YIELD || next == SG_BARRIER)
+            sg_unimplemented("%s under VGPR indexing", sg_inst_text(inst, text, sizeof(text)));
+        if (next != SG_NEXT)
+            return next;
+    }
+    return SG_NEXT;
+}
+
+OP(s_set_gpr_idx_on)
+{
+    uint32_t index = src0(w, inst) & 0xff;
+    bool nested = w->mode & SG_MODE_GPR_IDX_EN;
+    w->s[SG_S_M0] = (w->s[SG_S_M0] & ~0xf0ffu) | index | (uint32_t)(inst->alu.src[1] & 15) << 12;
+    w->mode |= SG_MODE_GPR_IDX_EN;
+    return nested ? SG_NEXT : run_indexed(w);
+}
+
+OP(s_set_gpr_idx_off)
+{
+    (void)inst;
+    w->mode &= ~(uint32_t)SG_MODE_GPR_IDX_EN;
+    return SG_NEXT;
+}
+
+OP(s_set_gpr_idx_mode)
+{
+    w->s[SG_S_M0] = (w->s[SG_S_M0] & ~0xf000u) | (inst->imm & 15) << 12;
+    return SG_NEXT;
+}
+
+OP(s_set_gpr_idx_idx)
+{
+    w->s[SG_S_M0] = (w->s[SG_S_M0] & ~0xffu) | (src0(w, inst) & 0xff);
+    return SG_NEXT;
+}
+
 #define ROW(name)                                                                                  \
     {                                                                                              \
         .mnemonic = #name, .fn = op_##name                                                         \
@@ -775,6 +863,10 @@ static const struct sg_op_entry entries[] = {
     AS(s_cbranch_cdbgsys_or_user, s_nothing),
     AS(s_cbranch_cdbgsys_and_user, s_nothing),
     AS(s_endpgm_saved, s_endpgm),
+    ROW(s_set_gpr_idx_on),
+    ROW(s_set_gpr_idx_off),
+    ROW(s_set_gpr_idx_mode),
+    ROW(s_set_gpr_idx_idx),
 };
 
 const struct sg_op_set sg_ops_scalar = {entries, sizeof(entries) / sizeof(entries[0])};

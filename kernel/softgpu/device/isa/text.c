@@ -5,6 +5,8 @@
  */
 #include "operand.h"
 
+#include "../image.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -277,6 +279,11 @@ char *sg_inst_text(const struct sg_inst *inst, char *text, size_t bytes)
         text[0] = '\0';
     if (inst->encoding == SG_ENC_NONE) {
         put(&t, "illegal 0x%08x", inst->imm);
+        return text;
+    }
+    if (inst->encoding == SG_ENC_MIMG) {
+        const char *name = sg_image_name(inst->imm >> 18 & 0x7f);
+        put(&t, "%s", name ? name : inst->opcode ? row->mnemonic : "image instruction");
         return text;
     }
     put(&t, "%s", row->mnemonic);

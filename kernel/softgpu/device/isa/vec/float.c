@@ -126,6 +126,29 @@ F1(v_sqrt_f32, __builtin_sqrtf(x))
 F1(v_exp_f32, (float)exp2((double)x))
 F1(v_log_f32, (float)log2((double)x))
 
+/* The face of a cube map that a direction points to, and coordinates on it ("V_CUBEID_F32" ...). */
+enum cube { CUBE_FACE, CUBE_S, CUBE_T, CUBE_MAJOR };
+
+static inline float cube(float x, float y, float z, enum cube what)
+{
+    float ax = fabsf(x), ay = fabsf(y), az = fabsf(z);
+    if (az >= ax && az >= ay) {
+        const float r[] = {z < 0 ? 5 : 4, z < 0 ? -x : x, -y, 2 * z};
+        return r[what];
+    }
+    if (ay >= ax) {
+        const float r[] = {y < 0 ? 3 : 2, x, y < 0 ? -z : z, 2 * y};
+        return r[what];
+    }
+    const float r[] = {x < 0 ? 1 : 0, x < 0 ? z : -z, -y, 2 * x};
+    return r[what];
+}
+
+LANES_F3(v_cubeid_f32, cube(x, y, z, CUBE_FACE))
+LANES_F3(v_cubesc_f32, cube(x, y, z, CUBE_S))
+LANES_F3(v_cubetc_f32, cube(x, y, z, CUBE_T))
+LANES_F3(v_cubema_f32, cube(x, y, z, CUBE_MAJOR))
+
 /* x in revolutions. Outside of [-256, 256] the hardware gives sin 0 and cos 1. */
 static float sine(float x, bool cosine)
 {
@@ -667,6 +690,10 @@ static const struct sg_op_entry entries[] = {
     PLAIN2(v_min_f32),
     PLAIN2(v_max_f32),
     FAST3(v_fma_f32, v_fma_f32, 0),
+    ROW3(v_cubeid_f32, v_cubeid_f32, 0),
+    ROW3(v_cubesc_f32, v_cubesc_f32, 0),
+    ROW3(v_cubetc_f32, v_cubetc_f32, 0),
+    ROW3(v_cubema_f32, v_cubema_f32, 0),
     FAST3(v_fmac_f32, v_fma_f32, VF_ACCUMULATE),
     ROW3(v_mad_f32, v_mad_f32, VF_FLUSH),
     ROW3(v_mac_f32, v_mad_f32, VF_FLUSH | VF_ACCUMULATE),

@@ -465,10 +465,11 @@ enum sg_next SG_V(sg_vec_generic)(struct sg_wave *w, const struct sg_inst *inst)
 /* ---- choice of the function at decode time
  * ------------------------------------------------------- */
 
+/* Other than neg and abs. */
 static bool has_modifiers(const struct sg_inst *inst)
 {
-    return inst->alu.neg || inst->alu.abs || inst->alu.omod || inst->alu.clamp || inst->alu.sdwa ||
-           inst->alu.dpp || (inst->encoding == SG_ENC_VOP3 && inst->alu.op_sel);
+    return inst->alu.omod || inst->alu.clamp || inst->alu.sdwa || inst->alu.dpp ||
+           (inst->encoding == SG_ENC_VOP3 && inst->alu.op_sel);
 }
 
 static sg_op_fn *fast_function(const struct sg_inst *inst, const struct sg_vop *op)
@@ -499,6 +500,13 @@ void SG_V(sg_vec_prepare)(struct sg_inst *inst, const struct sg_arch *arch)
         constant16 |= op->src[k] == T_B128;
     if (has_modifiers(inst) || constant16 || op->dst == T_B128 ||
         (op->flags & VF_KEEP_HIGH && inst->encoding == SG_ENC_VOP3) || op->flags & VF_FLUSH) {
+        inst->fn = vec_generic;
+        return;
+    }
+    inst->fn = wide_function(inst);
+    if (inst->fn)
+        return;
+    if (inst->alu.neg || inst->alu.abs) {
         inst->fn = vec_generic;
         return;
     }

@@ -93,6 +93,9 @@ sg_op_fn SG_V(sg_vec_plain), SG_V(sg_vec_generic), SG_V(sg_vec_packed);
 #define vec_generic SG_V(sg_vec_generic)
 void SG_V(sg_vec_prepare)(struct sg_inst *inst, const struct sg_arch *arch);
 #define vec_prepare SG_V(sg_vec_prepare)
+/* In wide.c: a faster function for an instruction without modifiers but neg and abs, or NULL. */
+sg_op_fn *SG_V(sg_wide_function)(const struct sg_inst *inst);
+#define wide_function SG_V(sg_wide_function)
 
 /* NaN results: the first NaN among the sources, quieted, or the default NaN (never x86's negative
  * one). */
