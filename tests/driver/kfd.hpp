@@ -29,7 +29,7 @@ constexpr uint64_t page = 4096;
 class Kfd
 {
   public:
-    explicit Kfd(sgd_kernel kernel = SGD_KERNEL_BATCH)
+    explicit Kfd(sgd_kernel kernel = SGD_KERNEL_BATCH, bool ipc = false)
     {
         static const sgd_host_ops ops = {[](int fd, sgd_file *out) {
                                              if (fd != 1000 && fd != 1001 && fd != 1002)
@@ -41,6 +41,7 @@ class Kfd
         static struct sgd_config config;
         config = {};
         config.kernel = kernel;
+        config.ipc = ipc;
         config.arch = sg_arch_find("gfx906");
         config.gpus = 2;
         config.vram_bytes = 256u << 20;

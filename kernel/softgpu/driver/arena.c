@@ -25,8 +25,11 @@ enum { HIGH_FD = 512 }; /* programs that close or dup2 onto small numbers must n
 int sgd_raw_memfd(const char *name)
 {
     int fd = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
+    return fd < 0 ? -errno : sgd_raw_move_fd(fd);
+}
+
+int sgd_raw_move_fd(int fd)
+{
     int high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, HIGH_FD);
     if (high < 0) /* RLIMIT_NOFILE is lower than that */
         return fd;

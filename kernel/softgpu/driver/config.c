@@ -209,6 +209,7 @@ int sgd_config_from_environment(struct sgd_config *config, char *error, size_t b
         err = parse_fails(config, text, error, bytes);
     if (!err && (text = getenv("SOFTGPU_TRACE")))
         err = parse_trace(text, error, bytes);
+    config->ipc = (text = getenv("SOFTGPU_IPC")) && *text;
     config->stats_path = getenv("SOFTGPU_STATS");
     return err;
 }

@@ -39,6 +39,7 @@ struct sgd_config {
     uint32_t gpus;
     uint64_t vram_bytes;   /* per GPU */
     uint64_t system_bytes; /* 0: what the machine has */
+    bool ipc;              /* the kernel has the IPC ioctls of AMD's out-of-tree driver */
     uint32_t compute_units;
     uint32_t threads;          /* of the device layer; 0: one per online CPU */
     uint32_t watchdog_seconds; /* longest run time of a kernel; 0: any */

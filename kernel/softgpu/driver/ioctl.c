@@ -11,6 +11,7 @@
 
 #include <hip_scatter/kfd_batch.h>
 
+#include "ipc.h"
 #include "process.h"
 #include "stats.h"
 
@@ -122,6 +123,10 @@ static const struct entry table[256] = {
     [NR_BATCH_OR_PROFILER] = {sizeof(struct kfd_ioctl_alloc_memory_of_gpu_batch_args), 1, 1,
                               ON(SGD_KERNEL_BATCH) | ON(SGD_KERNEL_PROFILER),
                               ioc_batch_or_profiler},
+    [SGD_NR_IPC_IMPORT_HANDLE] = {sizeof(struct sgd_ipc_import_args), 1, 1, EVERY,
+                                  sgd_ioc_ipc_import},
+    [SGD_NR_IPC_EXPORT_HANDLE] = {sizeof(struct sgd_ipc_export_args), 1, 1, EVERY,
+                                  sgd_ioc_ipc_export},
 };
 
 /* What the imitated kernel says to a number that it does not have (kfd_chardev.c, kfd_ioctl). */
@@ -185,7 +190,8 @@ static long dispatch(const struct sgd_file *file, unsigned int cmd, void *arg)
     enum sgd_kernel kernel = sgd_config()->kernel;
     uint32_t nr = _IOC_NR(cmd);
     const struct entry *entry = &table[nr];
-    if (!(entry->kernels & ON(kernel)))
+    bool out_of_tree = nr >= SGD_NR_IPC_IMPORT_HANDLE;
+    if (!(entry->kernels & ON(kernel)) || (out_of_tree && !sgd_config()->ipc))
         return unknown_errno(kernel, nr);
     struct sgd_process *p = sgd_process();
     if (!p || file->process != p->generation)

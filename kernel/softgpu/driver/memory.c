@@ -12,6 +12,7 @@
 
 #include "memory.h"
 #include "process.h"
+#include "raw.h"
 
 /* KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE, which the system's header writes as a shift that overflows an
  * int. */
@@ -80,12 +81,16 @@ static struct sgd_arena *arena_of(struct sgd_process *p, const struct sgd_buffer
 
 void *sgd_buffer_host(struct sgd_process *p, const struct sgd_buffer *buffer)
 {
+    if (buffer->backing == SGD_SHARED)
+        return buffer->shared_host;
     const struct sgd_arena *arena = arena_of(p, buffer);
     return arena ? arena->base + buffer->arena_offset : NULL;
 }
 
 uint64_t sgd_buffer_mmap_offset(const struct sgd_process *p, const struct sgd_buffer *buffer)
 {
+    if (buffer->backing == SGD_SHARED)
+        return buffer->file_node.start;
     uint64_t arena = buffer->backing == SGD_VRAM ? buffer->gpu : p->gpu_count;
     return (arena + 1) << FILE_OFFSET_SHIFT | buffer->arena_offset;
 }
@@ -188,6 +193,13 @@ static int backing_attach(struct sgd_process *p, struct sgd_gpu *gpu, struct sgd
     case SGD_MMIO:
         buffer->arena_offset = gpu->mmio_offset;
         return 0;
+    case SGD_SHARED:
+        buffer->file_node.start = (p->gpu_count + 2ull) << FILE_OFFSET_SHIFT | p->shared_offset;
+        buffer->file_node.end = buffer->file_node.start + buffer->bytes;
+        buffer->file_node.owner = buffer;
+        p->shared_offset += buffer->bytes;
+        sgd_itree_insert(&p->file_offsets, &buffer->file_node);
+        return 0;
     case SGD_VRAM:
     case SGD_GTT:
         /* Huge alignment where it can matter, as the VRAM manager does. */
@@ -217,8 +229,13 @@ static void backing_detach(struct sgd_process *p, struct sgd_buffer *buffer)
         p->userptr_bytes -= buffer->bytes;
         free(buffer->ranges);
         break;
+    case SGD_SHARED:
+        sgd_itree_remove(&p->file_offsets, &buffer->file_node);
+        sgd_ipc_detach(buffer);
+        break;
     case SGD_VRAM:
     case SGD_GTT:
+        sgd_ipc_unexport(p, buffer);
         sgd_itree_remove(&p->file_offsets, &buffer->file_node);
         sgd_arena_free(arena_of(p, buffer), buffer->arena_offset, buffer->bytes);
         *(buffer->backing == SGD_VRAM ? &p->vram_bytes : &p->gtt_bytes) -= buffer->bytes;
@@ -277,6 +294,45 @@ fail:
     return err;
 }
 
+int sgd_import_buffer(struct sgd_process *p, struct sgd_gpu *gpu, uint64_t va, uint64_t bytes,
+                      uint32_t flags, int fd, uint64_t file_offset, void *host,
+                      struct sgd_buffer **out)
+{
+    struct sgd_buffer *buffer =
+        calloc(1, sizeof(*buffer) + p->gpu_count * sizeof(buffer->va_nodes[0]));
+    if (!buffer)
+        return -ENOMEM;
+    *buffer = (struct sgd_buffer){.gpu = gpu->index,
+                                  .flags = flags,
+                                  .backing = SGD_SHARED,
+                                  .va = va,
+                                  .bytes = bytes,
+                                  .arena_offset = file_offset,
+                                  .shared_fd = fd,
+                                  .shared_host = host};
+    int err = handle_alloc(gpu, buffer); /* no memory is reserved: the exporter's is used */
+    if (err) {
+        free(buffer);
+        return err;
+    }
+    backing_attach(p, gpu, buffer, NULL, 0); /* cannot fail for this backing */
+    p->buffer_count++;
+    *out = buffer;
+    return 0;
+}
+
+void sgd_close_imports(struct sgd_process *p)
+{
+    for (uint32_t i = 0; i < p->gpu_count; i++)
+        for (uint32_t number = 0; number < p->gpus[i].handle_capacity; number++) {
+            const struct sgd_buffer *buffer = p->gpus[i].handles[number];
+            if (buffer && buffer->backing == SGD_SHARED) {
+                sgd_protect_fd(buffer->shared_fd, false);
+                syscall(SYS_close, buffer->shared_fd);
+            }
+        }
+}
+
 /* ---- mapping
  * ---------------------------------------------------------------------------------------- */
 
@@ -293,7 +349,7 @@ uint32_t sgd_pte_flags(const struct sgd_buffer *buffer)
         flags |= SG_PTE_WRITE;
     if (buffer->flags & KFD_IOC_ALLOC_MEM_FLAGS_EXECUTABLE)
         flags |= SG_PTE_EXEC;
-    if (buffer->backing != SGD_VRAM) {
+    if (!(buffer->flags & KFD_IOC_ALLOC_MEM_FLAGS_VRAM)) {
         flags |= SG_PTE_SYSTEM;
         if (buffer->flags & (KFD_IOC_ALLOC_MEM_FLAGS_COHERENT | KFD_IOC_ALLOC_MEM_FLAGS_UNCACHED))
             flags |= SG_PTE_UNCACHED;

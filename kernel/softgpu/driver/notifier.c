@@ -203,7 +203,9 @@ static int resolve_render(struct sgd_process *p, uint64_t offset, size_t len, in
     if (!node || offset + sgd_page_up(len) > node->end)
         return -EINVAL;
     const struct sgd_buffer *buffer = node->owner;
-    *fd = buffer->backing == SGD_VRAM ? p->gpus[buffer->gpu].vram.fd : p->gtt.fd;
+    *fd = buffer->backing == SGD_SHARED ? buffer->shared_fd
+          : buffer->backing == SGD_VRAM ? p->gpus[buffer->gpu].vram.fd
+                                        : p->gtt.fd;
     *file_offset = buffer->arena_offset + (offset - node->start);
     return 0;
 }

@@ -40,6 +40,11 @@ struct sgd_process *sgd_process(void)
     return atomic_load_explicit(&the_process, memory_order_acquire);
 }
 
+void sgd_protect_fd(int fd, bool protect)
+{
+    host_ops->protect_fd(fd, protect);
+}
+
 int sgd_gpu_index(uint32_t gpu_id)
 {
     for (uint32_t i = 0; i < sgd_config()->gpus; i++)
@@ -156,6 +161,8 @@ static int process_create(struct sgd_process **out)
     host_ops->protect_fd(p->gtt.fd, true);
     /* The kernel's own signal page exists whether or not user space brings one. */
     err = sgd_arena_alloc(&p->gtt, SGD_SIGNAL_EVENTS * 8, SG_PAGE_BYTES, &p->signal_page_offset);
+    if (!err)
+        err = sgd_ipc_init(p);
     for (uint32_t i = 0; i < the_config.gpus && !err; i++) {
         p->gpu_count = i + 1;
         err = gpu_init(p, i);
@@ -220,6 +227,7 @@ void sgd_after_fork_in_child(void)
 {
     struct sgd_process *p = sgd_process();
     if (p) {
+        sgd_close_imports(p);
         for (uint32_t i = 0; i < p->gpu_count; i++) {
             sg_device_after_fork_in_child(p->gpus[i].device);
             host_ops->protect_fd(p->gpus[i].vram.fd, false);

@@ -22,7 +22,8 @@ enum {
     SGD_MAX_QUEUES = 1024,
 };
 
-enum sgd_backing { SGD_VRAM, SGD_GTT, SGD_USERPTR, SGD_DOORBELL, SGD_MMIO };
+/* SGD_SHARED: VRAM or GTT of another process (ipc.c). */
+enum sgd_backing { SGD_VRAM, SGD_GTT, SGD_USERPTR, SGD_DOORBELL, SGD_MMIO, SGD_SHARED };
 
 /* Part of a userptr buffer: CPU memory at cpu.start lies at va_offset in the buffer. */
 struct sgd_range {
@@ -38,8 +39,11 @@ struct sgd_buffer {
     uint32_t gpu;   /* index of the GPU that it was allocated for */
     uint32_t flags; /* KFD_IOC_ALLOC_MEM_FLAGS_* */
     enum sgd_backing backing;
-    uint64_t va, bytes; /* bytes of memory; a doubly mapped AQL queue takes 2 * bytes of VA */
-    uint64_t arena_offset;
+    uint64_t va, bytes;    /* bytes of memory; a doubly mapped AQL queue takes 2 * bytes of VA */
+    uint64_t arena_offset; /* SGD_SHARED: in the file behind shared_fd */
+    uint32_t export_slot;  /* in the table of exports, plus 1; 0: not exported */
+    int shared_fd;         /* SGD_SHARED */
+    void *shared_host;
     struct sgd_range *ranges; /* USERPTR: in order of VA */
     uint32_t range_count;
     uint32_t mapped_gpus;        /* bit per GPU */
@@ -99,6 +103,8 @@ struct sgd_process {
     struct sgd_itree file_offsets;            /* buffers by mmap offset of the render nodes */
     struct sgd_queue *queues[SGD_MAX_QUEUES]; /* by id */
     uint32_t queue_count;
+    uint64_t exports_offset; /* ipc.c: its table, in the GTT arena */
+    uint64_t shared_offset;  /* mmap offsets given to imported buffers so far */
     uint64_t buffer_count, userptr_buffers, userptr_ranges, userptr_bytes, vram_bytes, gtt_bytes;
 
     pthread_mutex_t event_lock;
@@ -138,6 +144,9 @@ sgd_handler sgd_ioc_set_memory_policy, sgd_ioc_get_clock_counters, sgd_ioc_get_p
 int sgd_copy_in(void *to, const void *from_program, size_t bytes);
 int sgd_copy_out(void *to_program, const void *from, size_t bytes);
 
+/* A descriptor that the program must not be able to close, or no longer so. */
+void sgd_protect_fd(int fd, bool protect);
+
 /* Checks that the program's pages are there and writable, and faults them in. 0, -EFAULT, -EPERM,
  * -ENOMEM. */
 int sgd_populate(uint64_t start, uint64_t bytes);
@@ -152,7 +161,23 @@ void *sgd_buffer_host(struct sgd_process *p, const struct sgd_buffer *buffer);
 int sgd_alloc_buffer(struct sgd_process *p, struct sgd_gpu *gpu, uint64_t va, uint64_t size,
                      uint32_t flags, const struct kfd_ioctl_userptr_range *ranges,
                      uint32_t range_count, struct sgd_buffer **out);
+/* A buffer over memory that is mapped at `host` and lies at file_offset of fd: both are the
+ * buffer's if this succeeds. Caller holds the lock. */
+int sgd_import_buffer(struct sgd_process *p, struct sgd_gpu *gpu, uint64_t va, uint64_t bytes,
+                      uint32_t flags, int fd, uint64_t file_offset, void *host,
+                      struct sgd_buffer **out);
+/* In the child of a fork: closes the descriptors of imported buffers. */
+void sgd_close_imports(struct sgd_process *p);
 uint64_t sgd_buffer_mmap_offset(const struct sgd_process *p, const struct sgd_buffer *buffer);
+
+/* ipc.c */
+sgd_handler sgd_ioc_ipc_import, sgd_ioc_ipc_export;
+/* Takes the exports' table out of the GTT arena; before the first GPU is made. 0 or -ENOMEM. */
+int sgd_ipc_init(struct sgd_process *p);
+/* The buffer goes away: its share handle is void from now on. */
+void sgd_ipc_unexport(struct sgd_process *p, struct sgd_buffer *buffer);
+/* Gives back what sgd_ioc_ipc_import opened and mapped for the buffer. */
+void sgd_ipc_detach(struct sgd_buffer *buffer);
 
 /* events.c: from device threads */
 void sgd_event_interrupt(struct sgd_process *p, uint32_t event_id);

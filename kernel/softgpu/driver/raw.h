@@ -31,5 +31,8 @@ static inline int sgd_raw_madvise(void *addr, size_t len, int advice)
 /* A memfd with a descriptor number above what programs use, close-on-exec. Negative errno on
  * failure. */
 int sgd_raw_memfd(const char *name);
+/* Moves a descriptor there; the old number is closed. Returns the new one, or fd if none is free.
+ */
+int sgd_raw_move_fd(int fd);
 
 #endif

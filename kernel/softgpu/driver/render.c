@@ -164,6 +164,9 @@ static int amdgpu_info(uint32_t gpu, void *arg)
         answer.number64 = sgd_process() ? sgd_process()->ttm_used : 0;
         bytes = sizeof(answer.number64);
         break;
+    case AMDGPU_INFO_RAS_ENABLED_FEATURES: /* no block can inject or count errors */
+        bytes = sizeof(answer.number64);
+        break;
     case AMDGPU_INFO_FW_VERSION:
         answer.firmware.ver = 1;
         bytes = sizeof(answer.firmware);

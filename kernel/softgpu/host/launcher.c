@@ -37,6 +37,8 @@ static const char usage_text[] =
     "node's "
     "bank\n"
     "                     (default: what the machine has)\n"
+    "  --ipc              add the ioctls of AMD's out-of-tree driver that share buffers between "
+    "processes\n"
     "  --cus=N            compute units of each GPU, 1 to 256 (default 8)\n"
     "  --threads=N        host threads that execute waves (default: one per online CPU)\n"
     "  --watchdog=SECONDS stop a kernel that runs longer, say where its waves are, raise the "
@@ -126,6 +128,7 @@ static void parse(int argc, char **argv)
         {"fail", required_argument, NULL, 'f'},
         {"trace", optional_argument, NULL, 't'},
         {"stats", optional_argument, NULL, 's'},
+        {"ipc", no_argument, NULL, 'i'},
         {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -144,6 +147,9 @@ static void parse(int argc, char **argv)
             break;
         case 'm':
             set("SOFTGPU_VRAM", optarg);
+            break;
+        case 'i':
+            set("SOFTGPU_IPC", "1");
             break;
         case 'y':
             set("SOFTGPU_SYSMEM", optarg);
