@@ -529,6 +529,8 @@ TEST_CASE("VGPRs are indexed by M0 as s_set_gpr_idx_* say")
         CHECK(g.word(item * 16 + 4) == 81);        // v[10 + 1] + v10: the low byte of s6
         CHECK(g.word(item * 16 + 8) == 40u - 43u); // to v[12 + 1]: v10 - v[12 + 1]
         CHECK(g.word(item * 16 + 12) == 40);
+        CHECK(g.word(2048 + item * 16) == item);   // a register that is not there reads as v0
+        CHECK(g.word(2048 + item * 16 + 4) == 40); // and is not written
     }
 }
 

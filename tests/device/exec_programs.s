@@ -302,6 +302,14 @@ cross_target:
         v_mov_b32 v18, v13
         v_mov_b32 v19, v10
         global_store_dwordx4 v2, v[16:19], s[8:9]
+        s_mov_b32 s5, 0xe0 ; past the wave's registers
+        s_set_gpr_idx_on s5, gpr_idx(SRC0)
+        v_mov_b32 v16, v10
+        s_set_gpr_idx_mode gpr_idx(DST)
+        v_mov_b32 v10, 7
+        s_set_gpr_idx_off
+        v_mov_b32 v17, v10
+        global_store_dwordx2 v2, v[16:17], s[8:9] offset:2048
         s_endpgm
 
 ; Arguments: out, coordinates (4 floats an item), then from 0x20 an image descriptor, from 0x40 a sampler.

@@ -608,23 +608,26 @@ static bool is_valu(const struct sg_inst *inst)
     return inst->encoding >= SG_ENC_VOP1 && inst->encoding <= SG_ENC_VOP3P;
 }
 
-static uint16_t indexed_code(uint16_t code, uint32_t index, bool enabled)
+/* Past the wave's registers a source is v0 and a result is dropped ("Out-of-Range Behavior"). */
+static bool index_code(const struct sg_wave *w, uint16_t *code, uint32_t index, bool enabled)
 {
-    return enabled && sg_is_vgpr(code) && code < SG_SRC_ACC0 ? (uint16_t)(code + index) : code;
+    if (!enabled || !sg_is_vgpr(*code) || *code >= SG_SRC_ACC0)
+        return true;
+    uint32_t to = *code + index;
+    bool inside = to < SG_SRC_VGPR0 + (uint32_t)w->vgpr_count;
+    *code = (uint16_t)(inside ? to : SG_SRC_VGPR0);
+    return inside;
 }
 
-/* The instruction with M0's index added to the VGPRs that M0 names. */
-static struct sg_inst with_index(const struct sg_wave *w, const struct sg_inst *inst)
+/* Adds M0's index to the VGPRs that M0 names. False: there is no such destination. */
+static bool add_index(const struct sg_wave *w, struct sg_inst *inst)
 {
-    struct sg_inst moved = *inst;
     uint32_t m0 = w->s[SG_S_M0], index = m0 & 0xff, which = m0 >> 12 & 15;
     bool accumulates = inst->encoding == SG_ENC_VOP2 && sg_is_vgpr(inst->alu.src[2]);
-    moved.dst = indexed_code(inst->dst, index, which & INDEX_DST);
-    moved.alu.src[0] = indexed_code(inst->alu.src[0], index, which & INDEX_SRC0);
-    moved.alu.src[1] = indexed_code(inst->alu.src[1], index, which & INDEX_SRC1);
-    moved.alu.src[2] =
-        indexed_code(inst->alu.src[2], index, which & (accumulates ? INDEX_DST : INDEX_SRC2));
-    return moved;
+    index_code(w, &inst->alu.src[0], index, which & INDEX_SRC0);
+    index_code(w, &inst->alu.src[1], index, which & INDEX_SRC1);
+    index_code(w, &inst->alu.src[2], index, which & (accumulates ? INDEX_DST : INDEX_SRC2));
+    return index_code(w, &inst->dst, index, which & INDEX_DST);
 }
 
 /*
@@ -645,8 +648,8 @@ static enum sg_next run_indexed(struct sg_wave *w)
         w->instructions++;
         w->vector_instructions += inst->encoding >= SG_ENC_VOP1;
         if (dwords && is_valu(inst)) { /* no dwords: not decoded yet, or the end of a page */
-            struct sg_inst moved = with_index(w, inst);
-            next = fn(w, &moved);
+            struct sg_inst moved = *inst;
+            next = add_index(w, &moved) ? fn(w, &moved) : SG_NEXT;
         } else {
             next = fn(w, inst);
         }
