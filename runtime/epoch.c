@@ -11,43 +11,35 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kfd.h"
 
-struct slot {
-    _Alignas(64) atomic_uint_fast64_t sequence;
-    atomic_bool taken;
-    struct slot *next;
-};
-
 static struct {
     pthread_once_t once;
-    bool membarrier;
     bool key_made;
     pthread_key_t key;
-    _Atomic(struct slot *) slots;
+    struct hs_epoch_slot *slots;       /* atomic */
     atomic_uint_fast64_t without_slot; /* readers that found no memory for one */
 } epoch = {.once = PTHREAD_ONCE_INIT};
 
-/* initial-exec: a plain load, also in a library that was loaded late; it is one word of the
- * reserve. */
-static __thread struct slot *self __attribute__((tls_model("initial-exec")));
+__thread struct hs_epoch_slot *hs_epoch_self;
+bool hs_epoch_readers_fence;
+
+_Static_assert(sizeof(struct hs_epoch_slot) == 128, "no two slots share a cache line");
 
 static void thread_ends(void *slot)
 {
-    atomic_store_explicit(&((struct slot *)slot)->taken, false, memory_order_release);
+    __atomic_store_n(&((struct hs_epoch_slot *)slot)->taken, false, __ATOMIC_RELEASE);
 }
 
 static void init(void)
 {
-    epoch.membarrier =
-        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    hs_epoch_readers_fence =
+        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0;
     epoch.key_made = pthread_key_create(&epoch.key, thread_ends) == 0;
 }
 
@@ -58,64 +50,49 @@ __attribute__((destructor)) static void fini(void)
         pthread_key_delete(epoch.key);
 }
 
-static struct slot *get_slot(void)
+static struct hs_epoch_slot *get_slot(void)
 {
-    struct slot *slot, *head;
+    struct hs_epoch_slot *slot, *head;
     bool no;
 
-    pthread_once(&epoch.once, init);
-    for (slot = atomic_load(&epoch.slots); slot; slot = slot->next) {
+    for (slot = __atomic_load_n(&epoch.slots, __ATOMIC_ACQUIRE); slot; slot = slot->next) {
         no = false;
-        if (!atomic_load_explicit(&slot->taken, memory_order_relaxed) &&
-            atomic_compare_exchange_strong(&slot->taken, &no, true))
+        if (!__atomic_load_n(&slot->taken, __ATOMIC_RELAXED) &&
+            __atomic_compare_exchange_n(&slot->taken, &no, true, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED))
             break;
     }
     if (!slot && epoch.key_made) {
         slot = aligned_alloc(64, sizeof(*slot));
         if (slot) {
-            *slot = (struct slot){.taken = true};
-            head = atomic_load(&epoch.slots);
+            *slot = (struct hs_epoch_slot){.taken = true};
+            head = __atomic_load_n(&epoch.slots, __ATOMIC_RELAXED);
             do
                 slot->next = head;
-            while (!atomic_compare_exchange_weak(&epoch.slots, &head, slot));
+            while (!__atomic_compare_exchange_n(&epoch.slots, &head, slot, false, __ATOMIC_SEQ_CST,
+                                                __ATOMIC_RELAXED));
         }
     }
     if (slot && pthread_setspecific(epoch.key, slot)) {
         thread_ends(slot);
         slot = NULL;
     }
-    self = slot;
     return slot;
 }
 
-void hs_epoch_enter(void)
+void hs_epoch_enter_first(void)
 {
-    struct slot *slot = self ? self : get_slot();
-    uint64_t sequence;
-
-    if (!slot) {
-        atomic_fetch_add(&epoch.without_slot, 1);
-        return;
-    }
-    sequence = atomic_load_explicit(&slot->sequence, memory_order_relaxed);
-    atomic_store_explicit(&slot->sequence, sequence + 1, memory_order_relaxed);
-    if (epoch.membarrier)
-        atomic_signal_fence(memory_order_seq_cst);
+    pthread_once(&epoch.once, init);
+    hs_epoch_self = get_slot();
+    if (hs_epoch_self)
+        hs_epoch_enter();
     else
-        atomic_thread_fence(memory_order_seq_cst);
+        atomic_fetch_add(&epoch.without_slot, 1);
 }
 
-void hs_epoch_exit(void)
+void hs_epoch_exit_without_slot(void)
 {
-    struct slot *slot = self;
-
-    if (!slot) {
-        atomic_fetch_sub(&epoch.without_slot, 1);
-        return;
-    }
-    atomic_store_explicit(&slot->sequence,
-                          atomic_load_explicit(&slot->sequence, memory_order_relaxed) + 1,
-                          memory_order_release);
+    atomic_fetch_sub(&epoch.without_slot, 1);
 }
 
 void hs_epoch_wait(void)
@@ -123,14 +100,15 @@ void hs_epoch_wait(void)
     pthread_once(&epoch.once, init);
     if (hs_kfd_check_process()) /* the other threads, and their sections, stayed in the parent */
         return;
-    if (epoch.membarrier)
-        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-    else
+    if (hs_epoch_readers_fence)
         atomic_thread_fence(memory_order_seq_cst);
-    for (struct slot *slot = atomic_load(&epoch.slots); slot; slot = slot->next) {
-        uint64_t seen = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+    else
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    for (struct hs_epoch_slot *slot = __atomic_load_n(&epoch.slots, __ATOMIC_SEQ_CST); slot;
+         slot = slot->next) {
+        uint64_t seen = __atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE);
 
-        while ((seen & 1) && atomic_load_explicit(&slot->sequence, memory_order_acquire) == seen)
+        while ((seen & 1) && __atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) == seen)
             sched_yield();
     }
     while (atomic_load(&epoch.without_slot))

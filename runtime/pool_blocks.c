@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "pool.h"
+#include "translate.h"
 
 /* Locked, and with the sub-allocator there, unless it returns -ENOMEM: then not locked. */
 static int enter(struct hs_pool *pool)
@@ -109,11 +110,13 @@ int hs_pool_block_size(struct hs_pool *pool, uint64_t address, uint64_t *bytes)
 int hs_pool_block_ranges(struct hs_pool *pool, uint64_t address, struct hs_host_range *out,
                          size_t room, size_t *count)
 {
-    uint64_t bytes;
+    uint64_t bytes, offset = address - hs_pool_device_address(pool), covered;
     int err = hs_pool_block_size(pool, address, &bytes);
 
-    if (!err)
-        *count = hs_ranges_span(&pool->ranges, address - pool->gpu_base, bytes, out, room);
+    if (!err && room)
+        err = hs_translate_span(pool, offset, bytes, out, room, count, &covered);
+    if (!err && (!room || covered < bytes)) /* how many there are */
+        err = hs_translate_span(pool, offset, bytes, NULL, 0, count, &covered);
     return err;
 }
 

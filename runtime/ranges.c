@@ -277,28 +277,6 @@ size_t hs_ranges_find(const struct hs_ranges *r, uint64_t offset)
     return low;
 }
 
-size_t hs_ranges_span(const struct hs_ranges *r, uint64_t offset, uint64_t bytes,
-                      struct hs_host_range *out, size_t room)
-{
-    uint64_t end = offset + bytes;
-    size_t first, count = 0;
-
-    if (!bytes)
-        return 0;
-    first = hs_ranges_find(r, offset);
-    for (; count < room && first + count < r->count; count++) {
-        const struct hs_run *run = &r->runs[first + count];
-        uint64_t from = offset > run->offset ? offset : run->offset;
-        uint64_t to = end < run[1].offset ? end : run[1].offset;
-
-        if (run->offset >= end)
-            return count;
-        out[count] = (struct hs_host_range){
-            .base = (void *)(uintptr_t)(run->cpu + (from - run->offset)), .bytes = to - from};
-    }
-    return count < room ? count : hs_ranges_find(r, end - 1) - first + 1;
-}
-
 size_t hs_ranges_given_index(const struct hs_ranges *r, const struct hs_host_range *list, size_t i)
 {
     size_t index = 0;

@@ -65,16 +65,8 @@ void hs_ranges_destroy(struct hs_ranges *r);
 /* The size of run i, sealed or not. */
 uint64_t hs_ranges_run_bytes(const struct hs_ranges *r, size_t i);
 
-/* The run that a window offset (below window_bytes) lies in. Sealed lists only, as
- * hs_ranges_span(). */
+/* The run that a window offset (below window_bytes) lies in. Sealed lists only. */
 size_t hs_ranges_find(const struct hs_ranges *r, uint64_t offset);
-
-/*
- * The host memory behind [offset, offset + bytes) of the window, which must lie inside of it:
- * writes the first room entries to out, returns how many there are.
- */
-size_t hs_ranges_span(const struct hs_ranges *r, uint64_t offset, uint64_t bytes,
-                      struct hs_host_range *out, size_t room);
 
 /* The caller's index of the first range in run i, found in the list that the runs were built from.
  */

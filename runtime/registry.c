@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table of windows that is never changed in place but for one word per window, its state
- * (registry.h). Adding makes a new table; readers use whichever they found, inside of a read
- * section. Windows of live pools never overlap; one that is being removed may overlap a new one,
- * because its addresses are free already.
+ * Two maps of the live pools (registry.h): by window, and by the span of their host memory. A map
+ * is a sorted array of sorted chunks; changing it replaces one chunk and the small array, and
+ * readers use whichever they found, inside of a read section. Only a slot's state changes in place.
+ * Windows of live pools never overlap; one that is being removed may overlap a new one, because its
+ * addresses are free already. Host spans overlap as they like.
  */
 #include "registry.h"
 
@@ -20,192 +21,367 @@
 #include "pool.h"
 #include "sys.h"
 
-/* A pool's state in the table: its address; with LEAVING added, in removal; 0, gone. */
+/* A pool's state in a slot: its address; with LEAVING added, in removal; 0, gone. */
 #define LEAVING ((uintptr_t)1)
 
-struct entry {
-    uint64_t start, end;         /* device */
-    uint64_t host_low, host_end; /* lowest and highest host address of all its runs */
+/* Adding copies one chunk and the array of all chunks: alike in size at some thousand pools. */
+#define CHUNK_SLOTS 64u
+
+struct slot {
+    uint64_t start, end;
+    uint64_t highest; /* end of this slot and of all before it in the chunk */
     atomic_uintptr_t state;
 };
 
-struct host_entry {
-    uint64_t low, highest_end; /* of this entry and all before it */
-    uint32_t entry;
+struct chunk {
+    size_t count;
+    struct slot slots[];
 };
 
-struct table {
-    size_t count;            /* entries by ascending start */
-    struct host_entry *host; /* the same by ascending host_low */
-    struct entry entries[];
+struct head {
+    uint64_t start;   /* of the chunk's first slot */
+    uint64_t highest; /* end of this chunk and of all before it */
+    struct chunk *chunk;
 };
+
+struct map {
+    size_t count;
+    struct head heads[];
+};
+
+#define MAPS (HS_BY_HOST + 1)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* writers */
-static _Atomic(struct table *) current;
-static size_t live, dead; /* entries of the current table, by writers */
+static _Atomic(struct map *) maps[MAPS];
+static size_t live;
 
-static struct hs_pool *pool_of(const struct entry *entry)
+uint64_t hs_registry_version = 1;
+
+/* What one change of a map puts in and takes out. Not yet visible, or visible no more. */
+struct change {
+    struct map *map;
+    struct chunk *chunks[2];
+};
+
+static struct hs_pool *pool_of(const struct slot *slot)
 {
-    uintptr_t state = atomic_load_explicit(&entry->state, memory_order_acquire);
+    uintptr_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
 
     return state & LEAVING ? NULL : (struct hs_pool *)state;
 }
 
-/* Index of the first entry that starts above address. */
-static size_t upper_bound(const struct table *table, uint64_t address)
+/* How many heads, or slots, start at or below an address. */
+static size_t heads_upto(const struct map *map, uint64_t address)
 {
-    const struct entry *base = table->entries;
-    size_t left = table->count;
+    size_t low = 0, left = map->count;
 
     while (left) {
         size_t half = left / 2;
+        bool below = map->heads[low + half].start <= address;
 
-        if (base[half].start <= address) {
-            base += half + 1;
-            left -= half + 1;
-        } else {
-            left = half;
+        low += below ? half + 1 : 0;
+        left = below ? left - half - 1 : half;
+    }
+    return low;
+}
+
+static size_t slots_upto(const struct chunk *chunk, uint64_t address)
+{
+    size_t low = 0, left = chunk->count;
+
+    while (left) {
+        size_t half = left / 2;
+        bool below = chunk->slots[low + half].start <= address;
+
+        low += below ? half + 1 : 0;
+        left = below ? left - half - 1 : half;
+    }
+    return low;
+}
+
+/* Steps down from the last slot that starts at or below an address, as long as one may reach it. */
+static struct hs_pool *next_pool(struct hs_registry_cursor *cursor, uint64_t address)
+{
+    const struct map *map = cursor->map;
+
+    for (;;) {
+        const struct chunk *chunk = map->heads[cursor->head].chunk;
+
+        while (cursor->slot > 0) {
+            const struct slot *slot = &chunk->slots[--cursor->slot];
+            struct hs_pool *pool;
+
+            if (slot->highest <= address)
+                break;
+            pool = pool_of(slot);
+            if (pool && address < slot->end)
+                return pool;
         }
+        if (!cursor->head || map->heads[--cursor->head].highest <= address) {
+            cursor->head = 0;
+            cursor->slot = 0;
+            return NULL;
+        }
+        cursor->slot = map->heads[cursor->head].chunk->count;
     }
-    return (size_t)(base - table->entries);
 }
 
-/* The live entry whose window contains address; entries that are leaving are stepped over. */
-static struct entry *find_live(struct table *table, uint64_t address)
+/* Whether no other slot reaches into the span of the one at a cursor. */
+static bool is_alone(const struct hs_registry_cursor *at)
 {
-    size_t i = table ? upper_bound(table, address) : 0;
+    const struct map *map = at->map;
+    const struct chunk *chunk = map->heads[at->head].chunk;
+    const struct slot *slot = &chunk->slots[at->slot];
 
-    for (; i > 0; i--) {
-        struct entry *entry = &table->entries[i - 1];
-
-        if (pool_of(entry))
-            return address < entry->end ? entry : NULL;
-    }
-    return NULL;
+    if ((at->head && map->heads[at->head - 1].highest > slot->start) ||
+        (at->slot && slot[-1].highest > slot->start))
+        return false;
+    if (at->slot + 1 < chunk->count)
+        return slot[1].start >= slot->end;
+    return at->head + 1 == map->count || map->heads[at->head + 1].start >= slot->end;
 }
 
-/* The entry of a pool that is leaving. By writers. */
-static struct entry *find_leaving(const struct hs_pool *pool)
+/* version: from before the map was read. */
+static void remember(int which, const struct hs_registry_cursor *at, struct hs_pool *pool,
+                     uint64_t version)
 {
-    struct table *table = atomic_load(&current);
-    size_t i = upper_bound(table, pool->gpu_base);
+    const struct map *map = at->map;
+    const struct slot *slot = &map->heads[at->head].chunk->slots[at->slot];
 
-    while (atomic_load(&table->entries[i - 1].state) != ((uintptr_t)pool | LEAVING))
-        i--;
-    return &table->entries[i - 1];
+    if (hs_epoch_self && is_alone(at))
+        hs_epoch_self->found[which] = (struct hs_epoch_found){
+            .version = version, .start = slot->start, .bytes = slot->end - slot->start, pool};
 }
 
-static struct table *table_new(size_t count)
+static struct hs_pool *first_pool(int which, struct hs_registry_cursor *cursor, uint64_t address)
 {
-    size_t bytes =
-        sizeof(struct table) + count * (sizeof(struct entry) + sizeof(struct host_entry));
-    struct table *table = hs_sys.alloc(bytes);
+    uint64_t version = __atomic_load_n(&hs_registry_version, __ATOMIC_ACQUIRE);
+    const struct map *map = atomic_load_explicit(&maps[which], memory_order_acquire);
+    struct hs_pool *pool;
 
-    if (!table) {
-        hs_error(-ENOMEM, "no memory to remember %zu pools", count);
+    cursor->map = map;
+    cursor->head = map ? heads_upto(map, address) : 0;
+    if (!cursor->head)
         return NULL;
-    }
-    table->count = 0;
-    table->host = (struct host_entry *)&table->entries[count];
-    return table;
-}
-
-static void copy_entry(struct table *to, const struct entry *from, uintptr_t state)
-{
-    struct entry *entry = &to->entries[to->count++];
-
-    *entry = (struct entry){.start = from->start,
-                            .end = from->end,
-                            .host_low = from->host_low,
-                            .host_end = from->host_end};
-    atomic_init(&entry->state, state);
-}
-
-/* Where each entry of the old table went, so that the order by host address need not be sorted
- * again. */
-static void fill_host(struct table *to, const struct table *from, const uint32_t *moved,
-                      uint32_t added)
-{
-    uint64_t highest = 0;
-    size_t filled = 0, left = from ? from->count : 0;
-    bool placed = added == UINT32_MAX;
-
-    for (size_t i = 0; i < left || !placed; i++) {
-        uint32_t entry = i < left ? moved[from->host[i].entry] : UINT32_MAX;
-
-        if (!placed && (i >= left || (entry != UINT32_MAX &&
-                                      to->entries[entry].host_low > to->entries[added].host_low))) {
-            highest = to->entries[added].host_end > highest ? to->entries[added].host_end : highest;
-            to->host[filled++] = (struct host_entry){to->entries[added].host_low, highest, added};
-            placed = true;
-        }
-        if (entry == UINT32_MAX)
-            continue;
-        highest = to->entries[entry].host_end > highest ? to->entries[entry].host_end : highest;
-        to->host[filled++] = (struct host_entry){to->entries[entry].host_low, highest, entry};
-    }
-}
-
-/* A new table without what is gone and with one more pool, unless that is null. By writers. */
-static int rebuild(struct hs_pool *pool)
-{
-    struct table *old = atomic_load(&current), *table;
-    size_t count = old ? old->count : 0, at = 0;
-    uint32_t *moved = NULL, added = UINT32_MAX;
-    struct entry mine = {0};
-
-    table = table_new(count + 1);
-    if (table && count)
-        moved = hs_sys.alloc(count * sizeof(*moved));
-    if (!table || (count && !moved)) {
-        hs_sys.free(table);
-        return hs_error(-ENOMEM, "no memory to remember %zu pools", count + 1);
-    }
-    if (pool) {
-        mine.start = pool->gpu_base;
-        mine.end = pool->gpu_base + pool->ranges.window_bytes;
-        mine.host_low = pool->ranges.lowest;
-        mine.host_end = pool->ranges.highest;
-        at = old ? upper_bound(old, mine.start) : 0;
-    }
-    for (size_t i = 0; i <= count; i++) {
-        uintptr_t state = i < count ? atomic_load(&old->entries[i].state) : 0;
-
-        if (pool && i == at) {
-            added = (uint32_t)table->count;
-            copy_entry(table, &mine, (uintptr_t)pool);
-        }
-        if (i == count)
-            break;
-        moved[i] = state ? (uint32_t)table->count : UINT32_MAX;
-        if (state)
-            copy_entry(table, &old->entries[i], state);
-    }
-    fill_host(table, old, moved, added);
-    atomic_store(&current, table);
-    dead = 0;
-    hs_epoch_wait();
-    hs_sys.free(moved);
-    hs_sys.free(old);
-    return 0;
-}
-
-int hs_registry_add(struct hs_pool *pool)
-{
-    int err;
-
-    pthread_mutex_lock(&lock);
-    err = rebuild(pool);
-    live += !err;
-    pthread_mutex_unlock(&lock);
-    return err;
+    cursor->slot = slots_upto(map->heads[--cursor->head].chunk, address);
+    pool = next_pool(cursor, address);
+    if (pool)
+        remember(which, cursor, pool, version);
+    return pool;
 }
 
 struct hs_pool *hs_registry_peek(uint64_t address)
 {
-    struct entry *entry = find_live(atomic_load_explicit(&current, memory_order_acquire), address);
+    struct hs_registry_cursor cursor;
 
-    return entry ? pool_of(entry) : NULL;
+    return first_pool(HS_BY_WINDOW, &cursor, address);
+}
+
+struct hs_pool *hs_registry_peek_host(uint64_t address, struct hs_registry_cursor *cursor)
+{
+    if (!cursor->map)
+        return first_pool(HS_BY_HOST, cursor, address);
+    return next_pool(cursor, address);
+}
+
+static struct chunk *chunk_new(size_t count)
+{
+    struct chunk *chunk = hs_sys.alloc(sizeof(*chunk) + count * sizeof(struct slot));
+
+    if (chunk)
+        chunk->count = 0;
+    return chunk;
+}
+
+static void push(struct chunk *chunk, uint64_t start, uint64_t end, uintptr_t state)
+{
+    uint64_t before = chunk->count ? chunk->slots[chunk->count - 1].highest : 0;
+    struct slot *slot = &chunk->slots[chunk->count++];
+
+    slot->start = start;
+    slot->end = end;
+    slot->highest = end > before ? end : before;
+    atomic_init(&slot->state, state);
+}
+
+static void span_of(const struct hs_pool *pool, int which, uint64_t *start, uint64_t *end)
+{
+    *start = which == HS_BY_WINDOW ? pool->gpu_base : pool->ranges.lowest;
+    *end =
+        which == HS_BY_WINDOW ? pool->gpu_base + pool->ranges.window_bytes : pool->ranges.highest;
+}
+
+static size_t count_present(const struct chunk *chunk)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < chunk->count; i++)
+        count += atomic_load_explicit(&chunk->slots[i].state, memory_order_relaxed) != 0;
+    return count;
+}
+
+static void free_change(struct change *change)
+{
+    hs_sys.free(change->chunks[0]);
+    hs_sys.free(change->chunks[1]);
+    hs_sys.free(change->map);
+}
+
+/* What is there of a chunk (or nothing, of null) and one more pool (unless null), in at most two.
+ */
+static int copy_slots(struct change *to, const struct chunk *from, int which,
+                      const struct hs_pool *pool)
+{
+    size_t count = (from ? count_present(from) : 0) + !!pool, half, at = 0, done = 0;
+    uint64_t start = 0, end = 0;
+
+    if (pool) {
+        span_of(pool, which, &start, &end);
+        at = from ? slots_upto(from, start) : 0;
+    }
+    half = count > CHUNK_SLOTS ? count / 2 : count;
+    for (size_t i = 0; i < 2 && (i ? count - half : half); i++) {
+        to->chunks[i] = chunk_new(i ? count - half : half);
+        if (!to->chunks[i])
+            return -ENOMEM;
+    }
+    for (size_t i = 0; i <= (from ? from->count : 0); i++) {
+        uintptr_t state = from && i < from->count ? atomic_load(&from->slots[i].state) : 0;
+
+        if (pool && i == at)
+            push(to->chunks[done++ >= half], start, end, (uintptr_t)pool);
+        if (state)
+            push(to->chunks[done++ >= half], from->slots[i].start, from->slots[i].end, state);
+    }
+    return 0;
+}
+
+/* Prepares a map in which the chunks of change stand for chunk number at, if that is one. */
+static int copy_heads(struct change *change, const struct map *from, size_t at)
+{
+    size_t old = from ? from->count : 0, count = old - (at < old), done = 0;
+    uint64_t highest = 0;
+
+    count += !!change->chunks[0] + !!change->chunks[1];
+    if (!count)
+        return 0;
+    change->map = hs_sys.alloc(sizeof(*change->map) + count * sizeof(struct head));
+    if (!change->map)
+        return -ENOMEM;
+    change->map->count = count;
+    for (size_t i = 0; done < count; i++) {
+        struct chunk *both[2] = {i < old ? from->heads[i].chunk : NULL, NULL};
+
+        if (i == at)
+            memcpy(both, change->chunks, sizeof(both));
+        for (size_t k = 0; k < 2 && both[k]; k++) {
+            const struct slot *last = &both[k]->slots[both[k]->count - 1];
+
+            highest = last->highest > highest ? last->highest : highest;
+            change->map->heads[done++] = (struct head){both[k]->slots[0].start, highest, both[k]};
+        }
+    }
+    return 0;
+}
+
+/* Prepares the exchange of one chunk. -ENOMEM: nothing is prepared. */
+static int prepare(struct change *change, int which, size_t at, const struct hs_pool *pool)
+{
+    const struct map *map = atomic_load(&maps[which]);
+    const struct chunk *chunk = map && at < map->count ? map->heads[at].chunk : NULL;
+    int err;
+
+    memset(change, 0, sizeof(*change));
+    err = copy_slots(change, chunk, which, pool);
+    if (!err)
+        err = copy_heads(change, map, at);
+    if (err) {
+        free_change(change);
+        memset(change, 0, sizeof(*change));
+    }
+    return err;
+}
+
+/* Makes a change visible; change then holds what nobody finds any more, for free_change(). */
+static void publish(struct change *change, int which, size_t at)
+{
+    struct map *old = atomic_load(&maps[which]);
+
+    atomic_store(&maps[which], change->map);
+    change->map = old;
+    change->chunks[0] = old && at < old->count ? old->heads[at].chunk : NULL;
+    change->chunks[1] = NULL;
+}
+
+/* The chunk that an address belongs to. */
+static size_t chunk_for(int which, uint64_t address)
+{
+    const struct map *map = atomic_load(&maps[which]);
+    size_t upto = map ? heads_upto(map, address) : 0;
+
+    return upto ? upto - 1 : 0;
+}
+
+/* After a change, by writers: nobody trusts what was found before. */
+static void new_version(void)
+{
+    __atomic_store_n(&hs_registry_version, hs_registry_version + 1, __ATOMIC_RELEASE);
+}
+
+int hs_registry_add(struct hs_pool *pool)
+{
+    struct change changes[MAPS] = {0};
+    size_t at[MAPS];
+    int err = 0;
+
+    pthread_mutex_lock(&lock);
+    for (int m = 0; m < MAPS && !err; m++) {
+        uint64_t start, end;
+
+        span_of(pool, m, &start, &end);
+        at[m] = chunk_for(m, start);
+        err = prepare(&changes[m], m, at[m], pool);
+    }
+    if (!err) {
+        for (int m = 0; m < MAPS; m++)
+            publish(&changes[m], m, at[m]);
+        live++;
+        new_version();
+        hs_epoch_wait();
+    }
+    for (int m = 0; m < MAPS; m++)
+        free_change(&changes[m]);
+    pthread_mutex_unlock(&lock);
+    return err ? hs_error(err, "no memory to remember %zu pools", live + 1) : 0;
+}
+
+/* The slot of a pool in a map, which is there; at: its chunk. By writers. */
+static struct slot *find_slot(int which, const struct hs_pool *pool, size_t *at)
+{
+    const struct map *map = atomic_load(&maps[which]);
+    uint64_t start, end;
+    size_t slot;
+
+    span_of(pool, which, &start, &end);
+    *at = chunk_for(which, start);
+    slot = slots_upto(map->heads[*at].chunk, start);
+    for (;;) {
+        struct chunk *chunk = map->heads[*at].chunk;
+
+        while (slot-- > 0) {
+            if ((atomic_load(&chunk->slots[slot].state) & ~LEAVING) == (uintptr_t)pool)
+                return &chunk->slots[slot];
+        }
+        slot = map->heads[--*at].chunk->count;
+    }
+}
+
+static void set_state(const struct hs_pool *pool, uintptr_t state)
+{
+    size_t at;
+
+    for (int m = 0; m < MAPS; m++)
+        atomic_store(&find_slot(m, pool, &at)->state, state);
 }
 
 struct hs_pool *hs_registry_find(uint64_t address)
@@ -230,46 +406,6 @@ void hs_registry_release(struct hs_pool *pool)
     __atomic_fetch_sub(&pool->users, 1, __ATOMIC_RELEASE);
 }
 
-/* One past the last host entry that starts at or below address. */
-static size_t host_upper_bound(const struct table *table, uint64_t address)
-{
-    size_t low = 0, high = table->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (table->host[middle].low <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-struct hs_pool *hs_registry_peek_host(uint64_t address, struct hs_registry_cursor *cursor)
-{
-    const struct table *table = cursor->table;
-
-    if (!table) {
-        table = atomic_load_explicit(&current, memory_order_acquire);
-        if (!table)
-            return NULL;
-        cursor->table = table;
-        cursor->position = host_upper_bound(table, address);
-    }
-    while (cursor->position > 0) {
-        const struct host_entry *host = &table->host[--cursor->position];
-        const struct entry *entry = &table->entries[host->entry];
-        struct hs_pool *pool = pool_of(entry);
-
-        if (host->highest_end <= address)
-            break;
-        if (pool && address < entry->host_end)
-            return pool;
-    }
-    return NULL;
-}
-
 static void wait_for_users(const struct hs_pool *pool)
 {
     const struct timespec nap = {.tv_nsec = 50000};
@@ -284,14 +420,13 @@ static void wait_for_users(const struct hs_pool *pool)
 
 struct hs_pool *hs_registry_begin_removal(uint64_t address)
 {
-    struct hs_pool *pool = NULL;
-    struct entry *entry;
+    struct hs_pool *pool;
 
     pthread_mutex_lock(&lock);
-    entry = find_live(atomic_load(&current), address);
-    if (entry) {
-        pool = pool_of(entry);
-        atomic_store(&entry->state, (uintptr_t)pool | LEAVING);
+    pool = hs_registry_peek(address);
+    if (pool) {
+        set_state(pool, (uintptr_t)pool | LEAVING);
+        new_version();
         live--;
     }
     pthread_mutex_unlock(&lock);
@@ -302,29 +437,37 @@ struct hs_pool *hs_registry_begin_removal(uint64_t address)
     return pool;
 }
 
+/* Takes a pool's slots out where more than half of its chunk is gone; elsewhere the next pool that
+ * is added to the chunk does. Without memory the old chunk goes on serving. */
 void hs_registry_end_removal(struct hs_pool *pool)
 {
-    struct table *old = NULL;
+    struct change changes[MAPS] = {0};
+    bool changed = false;
 
     pthread_mutex_lock(&lock);
-    atomic_store(&find_leaving(pool)->state, 0);
-    dead++;
-    if (dead == atomic_load(&current)->count) {
-        old = atomic_load(&current);
-        atomic_store(&current, NULL);
-        dead = 0;
-        hs_epoch_wait();
-        hs_sys.free(old);
-    } else if (dead > live + 64) {
-        rebuild(NULL); /* without memory the old table goes on serving */
+    for (int m = 0; m < MAPS; m++) {
+        const struct chunk *chunk;
+        size_t at;
+
+        atomic_store(&find_slot(m, pool, &at)->state, 0);
+        chunk = atomic_load(&maps[m])->heads[at].chunk;
+        if (count_present(chunk) * 2 < chunk->count && !prepare(&changes[m], m, at, NULL)) {
+            publish(&changes[m], m, at);
+            changed = true;
+        }
     }
+    if (changed)
+        hs_epoch_wait();
+    for (int m = 0; m < MAPS; m++)
+        free_change(&changes[m]);
     pthread_mutex_unlock(&lock);
 }
 
 void hs_registry_cancel_removal(struct hs_pool *pool)
 {
     pthread_mutex_lock(&lock);
-    atomic_store(&find_leaving(pool)->state, (uintptr_t)pool);
+    set_state(pool, (uintptr_t)pool);
+    new_version();
     live++;
     pthread_mutex_unlock(&lock);
 }

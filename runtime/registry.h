@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "epoch.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -24,7 +26,28 @@ struct hs_pool *hs_registry_find(uint64_t address);
 void hs_registry_hold(struct hs_pool *pool); /* once more */
 void hs_registry_release(struct hs_pool *pool);
 
-/* The same inside of a read section (epoch.h): valid until the section ends, not held. */
+enum { HS_BY_WINDOW, HS_BY_HOST };
+
+/* Changes with the set of live pools; never 0. */
+extern uint64_t hs_registry_version __attribute__((visibility("hidden")));
+
+/*
+ * Inside of a read section (epoch.h): what the thread found last, if it is still there and the
+ * address lies in its span, where no other pool is; null says nothing.
+ */
+static inline struct hs_pool *hs_registry_peek_last(int which, uint64_t address)
+{
+    const struct hs_epoch_slot *self = hs_epoch_self;
+
+    if (!self ||
+        self->found[which].version != __atomic_load_n(&hs_registry_version, __ATOMIC_ACQUIRE))
+        return NULL;
+    if (address - self->found[which].start >= self->found[which].bytes)
+        return NULL;
+    return (struct hs_pool *)self->found[which].what;
+}
+
+/* As hs_registry_find(), inside of a read section: valid until the section ends, not held. */
 struct hs_pool *hs_registry_peek(uint64_t address);
 
 /*
@@ -32,8 +55,8 @@ struct hs_pool *hs_registry_peek(uint64_t address);
  * other. Start with a cleared cursor; null: no more.
  */
 struct hs_registry_cursor {
-    const void *table;
-    size_t position;
+    const void *map;
+    size_t head, slot;
 };
 struct hs_pool *hs_registry_peek_host(uint64_t address, struct hs_registry_cursor *cursor);
 

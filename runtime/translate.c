@@ -10,13 +10,11 @@
 #include "lookup.h"
 #include "registry.h"
 
-/* Inside of a read section or with the pool held. Null: no memory; a plain search does then. */
-static const struct hs_offset_index *offset_index(struct hs_pool *pool)
+/* Inside of a read section or with the pool held. */
+static struct hs_offset_index *make_offset_index(struct hs_pool *pool)
 {
-    struct hs_offset_index *index = __atomic_load_n(&pool->by_offset, __ATOMIC_ACQUIRE);
+    struct hs_offset_index *index;
 
-    if (index || pool->ranges.count < 8)
-        return index;
     pthread_mutex_lock(&pool->index_lock);
     index = pool->by_offset;
     if (!index) {
@@ -27,12 +25,20 @@ static const struct hs_offset_index *offset_index(struct hs_pool *pool)
     return index;
 }
 
-static const struct hs_host_index *host_index(struct hs_pool *pool)
+/* Null: a short list, or no memory; a plain search does then. */
+static inline const struct hs_offset_index *offset_index(struct hs_pool *pool)
 {
-    struct hs_host_index *index = __atomic_load_n(&pool->by_host, __ATOMIC_ACQUIRE);
+    struct hs_offset_index *index = __atomic_load_n(&pool->by_offset, __ATOMIC_ACQUIRE);
 
-    if (index)
+    if (index || pool->ranges.count < 8)
         return index;
+    return make_offset_index(pool);
+}
+
+static struct hs_host_index *make_host_index(struct hs_pool *pool)
+{
+    struct hs_host_index *index;
+
     pthread_mutex_lock(&pool->index_lock);
     index = pool->by_host;
     if (!index) {
@@ -44,20 +50,23 @@ static const struct hs_host_index *host_index(struct hs_pool *pool)
 }
 
 /* 0, -ENOENT or -ENOMEM; the offset counts from the pool's first byte. */
-static int offset_in_pool(struct hs_pool *pool, uint64_t host, uint64_t *offset)
+static inline int offset_in_pool(struct hs_pool *pool, uint64_t host, uint64_t *offset)
 {
-    const struct hs_host_index *index = host_index(pool);
+    const struct hs_host_index *index = __atomic_load_n(&pool->by_host, __ATOMIC_ACQUIRE);
 
     if (!index)
+        index = make_host_index(pool);
+    if (!index)
         return -ENOMEM;
-    if (!hs_lookup_host(&pool->ranges, index, host, offset) || *offset < pool->ranges.head)
+    if (!hs_lookup_host(&pool->ranges, index, host, offset))
         return -ENOENT;
-    *offset -= pool->ranges.head;
+    *offset -= pool->ranges.head; /* before the first byte: beyond the last one */
     return *offset < pool->ranges.bytes ? 0 : -ENOENT;
 }
 
-/* Inside of a read section. -ENOENT leaves *pool null. */
-static int peek_by_host(uint64_t host, struct hs_pool **pool, uint64_t *offset)
+/* The same in whichever pool; inside of a read section. -ENOENT leaves *pool null. */
+static __attribute__((noinline)) int search_pools(uint64_t host, struct hs_pool **pool,
+                                                  uint64_t *offset)
 {
     struct hs_registry_cursor cursor = {0};
     int err = -ENOENT;
@@ -68,6 +77,19 @@ static int peek_by_host(uint64_t host, struct hs_pool **pool, uint64_t *offset)
             break;
     }
     return err;
+}
+
+static inline int peek_by_host(uint64_t host, struct hs_pool **pool, uint64_t *offset)
+{
+    *pool = hs_registry_peek_last(HS_BY_HOST, host);
+    return *pool ? offset_in_pool(*pool, host, offset) : search_pools(host, pool, offset);
+}
+
+static inline struct hs_pool *peek_by_device(uint64_t device)
+{
+    struct hs_pool *pool = hs_registry_peek_last(HS_BY_WINDOW, device);
+
+    return pool ? pool : hs_registry_peek(device);
 }
 
 int hs_translate_to_device(struct hs_pool *pool, uint64_t host, uint64_t *device)
@@ -128,7 +150,7 @@ int hs_translate_to_host(uint64_t device, uint64_t bytes, struct hs_host_range *
     int err = -ENOENT;
 
     hs_epoch_enter();
-    pool = hs_registry_peek(device);
+    pool = peek_by_device(device);
     if (pool && device >= hs_pool_device_address(pool) &&
         device - hs_pool_device_address(pool) < pool->ranges.bytes)
         err = hs_translate_span(pool, device - hs_pool_device_address(pool), bytes, list, room,
@@ -144,7 +166,7 @@ int hs_translate_find(uint64_t address, struct hs_pool **pool, uint64_t *offset,
     int err = -ENOENT;
 
     hs_epoch_enter();
-    *pool = hs_registry_peek(address);
+    *pool = peek_by_device(address);
     *is_device = *pool;
     if (*pool) {
         *offset = address - hs_pool_device_address(*pool);

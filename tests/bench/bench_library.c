@@ -376,6 +376,19 @@ static void fill_list(hipScatterRange *list, size_t count, enum order order)
     }
 }
 
+/* Runs of 1 to 8 pages with gaps as large, shuffled: nothing can be computed, all is searched. */
+static void fill_mixed(hipScatterRange *list, size_t count)
+{
+    fill_list(list, count, SHUFFLED); /* its order */
+    for (size_t i = 0; i < count; i++) {
+        uint64_t pages = 1 + random64() % 8;
+        size_t place = ((uintptr_t)list[i].base - FIRST_HOST) / (2 * PAGE);
+
+        list[i].size = pages * PAGE;
+        list[i].base = (void *)(uintptr_t)(FIRST_HOST + place * 10 * PAGE + random64() % 2 * PAGE);
+    }
+}
+
 /* Out of every cache: the list line by line, everything else by what is read instead. */
 static void make_cold(const void *list, size_t bytes)
 {
@@ -489,6 +502,34 @@ static void bench_small(size_t count, const char *register_name, const char *unr
     free(times);
 }
 
+/* Many live pools: what one more of them costs, and one less. */
+static void bench_many(void)
+{
+    const size_t pools = 10000;
+    hipScatterRange *list = must(malloc(pools * sizeof(*list)));
+    void **windows = must(malloc(pools * sizeof(*windows)));
+    double *times = must(calloc(2 * repeat, sizeof(*times)));
+
+    fill_list(list, pools, SHUFFLED);
+    for (unsigned r = 0; r < repeat; r++) {
+        uint64_t start = cpu_ns(), registered;
+
+        for (size_t i = 0; i < pools; i++)
+            windows[i] = do_register(&list[i], 1);
+        registered = cpu_ns();
+        for (size_t i = 0; i < pools; i++)
+            do_unregister(windows[i]);
+        times[r] = (double)(registered - start) / (double)pools;
+        times[repeat + r] = (double)(cpu_ns() - registered) / (double)pools;
+    }
+    add("register, each of 10,000 pools", "ns/call", sample_of(times, repeat), 0, 0, NULL);
+    add("unregister, each of 10,000 pools", "ns/call", sample_of(times + repeat, repeat), 0, 0,
+        NULL);
+    free(times);
+    free(windows);
+    free(list);
+}
+
 /* Memory */
 
 /* Per range; what a pool has whatever its size, and the rounding of large blocks, is not counted.
@@ -501,22 +542,25 @@ static void add_bytes(const char *name, long long bytes)
         "the caller's list");
 }
 
-static void bench_memory(void)
+static void bench_memory(const char *registered, const char *indexed, bool mixed)
 {
     hipScatterRange *list = must(malloc(range_count * sizeof(*list))), out;
     size_t count, covered;
     void *window, *device;
 
-    fill_list(list, range_count, SHUFFLED);
+    if (mixed)
+        fill_mixed(list, range_count);
+    else
+        fill_list(list, range_count, SHUFFLED);
     hs_sys.alloc = remembering_alloc;
     hs_sys.alloc_aligned = remembering_alloc_aligned;
     hs_sys.free = forgetting_free;
     window = do_register(list, range_count);
-    add_bytes("kept, registered", kept_bytes());
+    add_bytes(registered, kept_bytes());
     if (hipScatterGetDevicePointer(&device, list[0].base, 0) != hipSuccess ||
         hipScatterGetHostRanges(window, 1, &out, 1, &count, &covered) != hipSuccess)
         die("translation");
-    add_bytes("kept, with both indexes", kept_bytes());
+    add_bytes(indexed, kept_bytes());
     do_unregister(window);
     hs_sys.alloc = malloc;
     hs_sys.alloc_aligned = aligned_alloc;
@@ -621,41 +665,78 @@ static void bench_random(const char *one_name, const char *all_name, const uint6
     add(all_name, "ns", all, 0, one.best, "one thread");
 }
 
-static void bench_translation(void)
+struct queries {
+    uint64_t *positions, *hosts, *offsets;
+};
+
+/* Random bytes of a list, both ways. */
+static void make_queries(const struct queries *q, const hipScatterRange *list)
 {
-    hipScatterRange *list = must(malloc(range_count * sizeof(*list)));
-    uint64_t *positions = must(malloc(LOOKUPS * sizeof(*positions)));
-    uint64_t *hosts = must(malloc(LOOKUPS * sizeof(*hosts)));
-    uint64_t *offsets = must(malloc(LOOKUPS * sizeof(*offsets)));
-    char *window;
-    double floor;
+    uint64_t *starts = must(malloc(range_count * sizeof(*starts))), at = 0;
 
-    fill_list(list, range_count, SHUFFLED);
-    window = do_register(list, range_count);
-    for (size_t i = 0; i < LOOKUPS; i++) {
-        positions[i] = random64() % range_count;
-        hosts[i] = (uintptr_t)list[positions[i]].base + random64() % PAGE;
-        offsets[i] = positions[i] * PAGE + random64() % PAGE;
+    for (size_t i = 0; i < range_count; i++) {
+        starts[i] = at;
+        at += list[i].size;
     }
-    floor = load_floor(positions);
-    bench_random("host to device, random", "host to device, random, all cores", hosts, NULL, floor);
-    bench_random("device to host, random", "device to host, random, all cores", offsets, window,
-                 floor);
+    for (size_t i = 0; i < LOOKUPS; i++) {
+        uint64_t k = random64() % range_count, inside = random64() % list[k].size;
 
-    /* Locality: 16 lookups in each page, then the next page in the direction of the lookup. */
+        q->positions[i] = k;
+        q->hosts[i] = (uintptr_t)list[k].base + inside;
+        q->offsets[i] = starts[k] + inside;
+    }
+    free(starts);
+}
+
+/* Locality: 16 lookups in each page, then the next page in the direction of the lookup. */
+static void bench_locality(const struct queries *q, char *window)
+{
     for (size_t i = 0; i < LOOKUPS; i++) {
         size_t page = i / 16 % range_count;
 
-        hosts[i] = FIRST_HOST + page * 2 * PAGE + random64() % PAGE;
-        offsets[i] = page * PAGE + random64() % PAGE;
+        q->hosts[i] = FIRST_HOST + page * 2 * PAGE + random64() % PAGE;
+        q->offsets[i] = page * PAGE + random64() % PAGE;
     }
-    add("host to device, with locality", "ns", lookups(hosts, NULL, 1), 10, 0, NULL);
-    add("device to host, with locality", "ns", lookups(offsets, window, 1), 10, 0, NULL);
+    add("host to device, with locality", "ns", lookups(q->hosts, NULL, 1), 10, 0, NULL);
+    add("device to host, with locality", "ns", lookups(q->offsets, window, 1), 10, 0, NULL);
+}
 
+static void bench_translation(void)
+{
+    hipScatterRange *list = must(malloc(range_count * sizeof(*list)));
+    struct queries q = {.positions = must(malloc(LOOKUPS * sizeof(uint64_t))),
+                        .hosts = must(malloc(LOOKUPS * sizeof(uint64_t))),
+                        .offsets = must(malloc(LOOKUPS * sizeof(uint64_t)))};
+    double floor;
+    char *window;
+
+    fill_list(list, range_count, SHUFFLED);
+    make_queries(&q, list);
+    window = do_register(list, range_count);
+    floor = load_floor(q.positions);
+    bench_random("host to device, random", "host to device, random, all cores", q.hosts, NULL,
+                 floor);
+    bench_random("device to host, random", "device to host, random, all cores", q.offsets, window,
+                 floor);
+    bench_locality(&q, window);
     do_unregister(window);
-    free(offsets);
-    free(hosts);
-    free(positions);
+
+    for (int mixed = 0; mixed < 2; mixed++) {
+        if (mixed)
+            fill_mixed(list, range_count);
+        else
+            fill_list(list, range_count, SHUFFLED_SPARSE);
+        make_queries(&q, list);
+        window = do_register(list, range_count);
+        add(mixed ? "host to device, random, mixed" : "host to device, random, sparse", "ns",
+            lookups(q.hosts, NULL, 1), 40, load_floor(q.positions), "one dependent load");
+        add(mixed ? "device to host, random, mixed" : "device to host, random, sparse", "ns",
+            lookups(q.offsets, window, 1), 40, load_floor(q.positions), "one dependent load");
+        do_unregister(window);
+    }
+    free(q.offsets);
+    free(q.hosts);
+    free(q.positions);
     free(list);
 }
 
@@ -693,7 +774,9 @@ int main(int argc, char **argv)
     bench_registration();
     bench_small(1, "register 1 range, warm", "unregister 1 range, warm");
     bench_small(63, "register 63 ranges, warm", "unregister 63 ranges, warm");
-    bench_memory();
+    bench_many();
+    bench_memory("kept, registered", "kept, with both indexes", false);
+    bench_memory("kept, registered, mixed", "kept, with both indexes, mixed", true);
     bench_translation();
     if (json)
         print_json(load);

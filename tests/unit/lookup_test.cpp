@@ -78,12 +78,14 @@ List make_list(std::mt19937_64 &random, int shape)
 TEST_CASE("both indexes agree with a search through the list")
 {
     HS_RANDOM(random);
-    size_t wrong = 0;
+    size_t wrong = 0, forms[3] = {0}, guessed = 0, bucketed = 0;
 
     for (int shape = 0; shape < 16; shape++) {
         for (int round = 0; round < 20; round++) {
             List list = make_list(random, shape);
             Sealed s(list, false);
+            forms[s.by_host->form]++;
+            (s.by_offset->scale != 0 ? guessed : bucketed)++;
             for (int query = 0; query < 200; query++) {
                 uint64_t offset = random() % s.r.window_bytes, host = 0, back = 0;
                 size_t run = hs_lookup_offset(&s.r, s.by_offset, offset);
@@ -100,6 +102,35 @@ TEST_CASE("both indexes agree with a search through the list")
                 wrong += in && back != expected;
             }
         }
+    }
+    CHECK(wrong == 0);
+    for (size_t seen : forms)
+        CHECK(seen > 0);
+    CHECK(guessed > 0);
+    CHECK(bucketed > 0);
+}
+
+TEST_CASE("blocks of 64 KiB cost an index what pages do, and one block more or less is no matter")
+{
+    HS_RANDOM(random);
+    constexpr uint64_t block = 16 * page;
+    List list;
+    for (uint64_t i = 0; i < 20000; i++)
+        list.push_back({reinterpret_cast<void *>((1 + 3 * i) * block + 5 * page), block});
+    std::shuffle(list.begin(), list.end(), random);
+    list[777].bytes += block; // two neighbours that the program happened to join
+    Sealed s(list, false);
+    CHECK(s.by_host->form == HS_HOST_UNITS);
+    CHECK((1ull << s.by_host->shift) == block);
+    CHECK(s.by_offset->scale != 0);
+    size_t wrong = 0;
+    for (int query = 0; query < 100000; query++) {
+        uint64_t offset = random() % s.r.window_bytes, back = 0;
+        size_t run = hs_lookup_offset(&s.r, s.by_offset, offset);
+        wrong += offset < s.r.runs[run].offset || offset >= s.r.runs[run + 1].offset;
+        wrong += !hs_lookup_host(&s.r, s.by_host,
+                                 s.r.runs[run].cpu + (offset - s.r.runs[run].offset), &back);
+        wrong += back != offset;
     }
     CHECK(wrong == 0);
 }

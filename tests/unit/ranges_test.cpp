@@ -234,7 +234,7 @@ TEST_CASE("a hundred thousand shuffled ranges keep every byte")
     check_refused(list, "range 4242");
 }
 
-TEST_CASE("the host memory behind any span of the window, compared page by page")
+TEST_CASE("the host memory behind any offset of the window, compared page by page")
 {
     HS_RANDOM(random);
     List list;
@@ -251,28 +251,12 @@ TEST_CASE("the host memory behind any span of the window, compared page by page"
 
     for (int i = 0; i < 2000; i++) {
         uint64_t offset = random() % built.r.window_bytes;
-        uint64_t bytes = 1 + random() % (built.r.window_bytes - offset);
-        size_t needed = hs_ranges_span(&built.r, offset, bytes, nullptr, 0);
-        List out(needed);
-        REQUIRE(needed > 0);
-        REQUIRE(hs_ranges_span(&built.r, offset, bytes, out.data(), needed) == needed);
-        List part(needed - 1);
-        REQUIRE(hs_ranges_span(&built.r, offset, bytes, part.data(), needed - 1) == needed);
-        uint64_t done = 0;
-        for (const hs_host_range &range : out) {
-            for (uint64_t b = 0; b < range.bytes; b += 1 + random() % page) {
-                uint64_t where = offset + done + b;
-                REQUIRE(reinterpret_cast<uint64_t>(range.base) + b ==
-                        pages[where / page] + where % page);
-            }
-            done += range.bytes;
-        }
-        REQUIRE(done == bytes);
         size_t run = hs_ranges_find(&built.r, offset);
         REQUIRE(built.r.runs[run].offset <= offset);
         REQUIRE(built.r.runs[run + 1].offset > offset);
+        REQUIRE(built.r.runs[run].cpu + (offset - built.r.runs[run].offset) ==
+                pages[offset / page] + offset % page);
     }
-    CHECK(hs_ranges_span(&built.r, 5, 0, nullptr, 0) == 0);
 }
 
 TEST_CASE("sorting and the overlap check agree with std::stable_sort at every size")
