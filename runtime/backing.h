@@ -28,6 +28,10 @@ extern const struct hs_backing hs_backing_alias;
 extern const struct hs_backing hs_backing_batch;
 extern const struct hs_backing hs_backing_per_range;
 
+/* Runs in one call of the batch ioctl; more take several. Never changes but in unit tests: a
+ * multiple of 256. */
+extern size_t hs_batch_runs;
+
 /* For a pool whose owner has been probed. Chooses by pool->forced, HIP_SCATTER_BACKING and the
  * kernel, creates, and says why in pool->reason. */
 int hs_backing_create(struct hs_pool *pool);

@@ -257,30 +257,43 @@ int hs_kfd_alloc(uint32_t gpu_id, uint64_t va, uint64_t cpu, uint64_t bytes,
     return err;
 }
 
-int hs_kfd_alloc_batch(enum hs_wire wire, uint32_t gpu_id, uint64_t va,
-                       const struct hs_ranges *ranges, const struct hs_kfd_access *access,
-                       uint64_t *handle)
+/* In the flag encoding the list's header stands before it: for a later part that is where the size
+ * of the run before is, which is put back. */
+static int alloc_by_flag(uint32_t gpu_id, uint64_t va, struct hs_run *runs, size_t count,
+                         uint64_t bytes, uint32_t flags, uint64_t *handle)
 {
-    struct kfd_ioctl_userptr_batch *header = ranges->block;
+    struct kfd_ioctl_userptr_batch header = {.num_ranges = (uint32_t)count};
+    char *place = (char *)runs - sizeof(header);
+    char kept[sizeof(header)];
+    int err;
+
+    memcpy(kept, place, sizeof(header));
+    memcpy(place, &header, sizeof(header));
+    err = call_alloc(gpu_id, va, (uintptr_t)place, bytes,
+                     flags | KFD_IOC_ALLOC_MEM_FLAGS_USERPTR_BATCH, handle);
+    memcpy(place, kept, sizeof(header));
+    return err;
+}
+
+int hs_kfd_alloc_batch(enum hs_wire wire, uint32_t gpu_id, uint64_t va,
+                       const struct hs_ranges *ranges, size_t first, size_t runs, uint64_t bytes,
+                       const struct hs_kfd_access *access, uint64_t *handle)
+{
     uint32_t flags = alloc_flags(access);
     int err = hs_kfd_check_process();
 
     if (err)
         return err;
     *handle = 0;
-    if (wire == HS_WIRE_FLAG) {
-        header->num_ranges = (uint32_t)ranges->count;
-        header->reserved = 0;
-        err = call_alloc(gpu_id, va, (uintptr_t)header, ranges->window_bytes,
-                         flags | KFD_IOC_ALLOC_MEM_FLAGS_USERPTR_BATCH, handle);
-    } else {
-        err = call_alloc_batch(gpu_id, va, ranges->runs, (uint32_t)ranges->count,
-                               ranges->window_bytes, flags, handle);
-    }
+    if (wire == HS_WIRE_FLAG)
+        err = alloc_by_flag(gpu_id, va, ranges->runs + first, runs, bytes, flags, handle);
+    else
+        err = call_alloc_batch(gpu_id, va, ranges->runs + first, (uint32_t)runs, bytes, flags,
+                               handle);
     count(&counters.alloc_batch, 1);
     if (err)
-        hs_error(err, "the batch allocation of %zu ranges, %llu bytes gave %s", ranges->count,
-                 (unsigned long long)ranges->window_bytes, hs_errno_name(err));
+        hs_error(err, "the batch allocation of %zu ranges, %llu bytes gave %s", runs,
+                 (unsigned long long)bytes, hs_errno_name(err));
     return err;
 }
 

@@ -65,10 +65,13 @@ int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t wh
 int hs_kfd_alloc(uint32_t gpu_id, uint64_t va, uint64_t cpu, uint64_t bytes,
                  const struct hs_kfd_access *access, uint64_t *handle);
 
-/* One buffer over all runs; the list must not be sealed. */
+/*
+ * One buffer over runs [first, first + runs), which have so many bytes. The list must not be
+ * sealed. For HS_WIRE_FLAG first must be a multiple of 256: the header before it starts a page.
+ */
 int hs_kfd_alloc_batch(enum hs_wire wire, uint32_t gpu_id, uint64_t va,
-                       const struct hs_ranges *ranges, const struct hs_kfd_access *access,
-                       uint64_t *handle);
+                       const struct hs_ranges *ranges, size_t first, size_t runs, uint64_t bytes,
+                       const struct hs_kfd_access *access, uint64_t *handle);
 
 /* All or nothing: what a failing MAP had mapped is unmapped again. */
 int hs_kfd_map(uint64_t handle, const uint32_t *gpu_ids, uint32_t count);

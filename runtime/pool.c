@@ -62,7 +62,7 @@ static struct hs_pool *pool_new(void)
 
 static void pool_delete(struct hs_pool *pool)
 {
-    hs_sys.free(pool->handles);
+    hs_buffers_free(pool);
     hs_suballoc_destroy(pool->blocks);
     pthread_mutex_destroy(&pool->blocks_lock);
     hs_sys.free(pool->by_offset);

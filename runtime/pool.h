@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "buffers.h"
 #include "device.h"
 #include "kfd.h"
 #include "ranges.h"
@@ -66,11 +67,8 @@ struct hs_pool {
     uint32_t device_count;
 
     const struct hs_backing *backing;
-    uint64_t handle;   /* batch: the buffer */
-    uint64_t *handles; /* per-range: one buffer per run */
-    size_t allocated;  /* per-range: handles[0 .. allocated) exist */
-    size_t mapped;     /* per-range: handles[0 .. mapped) are mapped */
-    size_t pieces;     /* alias: mappings that the window consists of */
+    struct hs_buffers buffers; /* batch and per-range */
+    size_t pieces;             /* alias: mappings that the window consists of */
     size_t failed_run; /* per-range and alias, after a failed create: the run it stopped at; else
                           SIZE_MAX */
 

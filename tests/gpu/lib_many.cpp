@@ -58,6 +58,36 @@ TEST_CASE("one pool of a million ranges")
     window.unregister();
 }
 
+TEST_CASE("a list longer than one call of the batch ioctl takes becomes two buffers")
+{
+    HS_RANDOM(random);
+    const size_t one_call = 1u << 20, count = one_call + 500;
+    Pages pages(2 * count, random); // of these the even ones: nothing is coalesced
+    for (size_t i = 0; i < count; i++)
+        pages.ranges[i].base = pages.map + 2 * (count - 1 - i) * page_bytes;
+    pages.ranges.resize(count);
+    Window window(pages.ranges, 0);
+    REQUIRE(std::string(window.info().backingName) == "batch");
+    REQUIRE(window.info().coalescedCount == count);
+    REQUIRE(window.info().ioctls == 4);
+    for (size_t at : {size_t{0}, one_call - 1, one_call, count - 1}) {
+        const auto value = static_cast<uint8_t>(1 + at % 200);
+        uint8_t seen = 0;
+        hipScatterRange back{};
+        size_t parts = 0;
+        *static_cast<uint8_t *>(pages.ranges[at].base) = value;
+        REQUIRE_HIP(hs_kernels::load_byte(window.data() + at * page_bytes, &seen));
+        CHECK(seen == value);
+        REQUIRE_HIP(hipScatterGetHostRanges(window.data() + at * page_bytes, page_bytes, &back, 1,
+                                            &parts, nullptr));
+        CHECK(back.base == pages.ranges[at].base);
+    }
+    const auto before = softgpu_counters();
+    window.unregister();
+    if (const auto after = softgpu_counters(); before && after)
+        CHECK(before->live_userptr_buffers - after->live_userptr_buffers == 2);
+}
+
 TEST_CASE("ten thousand live pools")
 {
     HS_RANDOM(random);

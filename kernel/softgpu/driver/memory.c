@@ -495,10 +495,15 @@ static int flagged_ranges(const struct kfd_ioctl_alloc_memory_of_gpu_args *args,
                            count);
 }
 
+/* The bound of this project's driver (kernel/amdkfd); the posted one has none. */
+#define MAX_BATCH_RANGES (1u << 20)
+
 /* Copies and checks a range array: what the posted handler checks, in its order. */
 int sgd_copy_ranges(uint64_t user, uint32_t count, uint64_t total,
                     struct kfd_ioctl_userptr_range **out, uint32_t *out_count)
 {
+    if (count > MAX_BATCH_RANGES)
+        return -E2BIG;
     struct kfd_ioctl_userptr_range *ranges = malloc(count * sizeof(*ranges));
     if (!ranges)
         return -ENOMEM;
