@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -103,14 +104,6 @@ int hs_kfd_open(void)
 out:
     pthread_mutex_unlock(&open_lock);
     return err;
-}
-
-void hs_kfd_reset_for_test(void)
-{
-    if (atomic_load(&kfd_fd) >= 0)
-        hs_sys.close(atomic_load(&kfd_fd));
-    atomic_store(&kfd_fd, -1);
-    atomic_store(&forked, 0);
 }
 
 /*
@@ -399,9 +392,48 @@ static int probe_area_make(struct probe_area *area)
     return 0;
 }
 
-static void probe_area_drop(struct probe_area *area)
+/*
+ * What a probe could not give back, because FREE or munmap() failed: the next one does, before it
+ * takes anything. Guarded by the device table's lock, under which devices are probed.
+ */
+static struct {
+    struct probe_area area;
+    uint64_t handle;
+    bool has_handle;
+} unreleased;
+
+/* Gives the buffer of a probe back, or remembers it. */
+static int probe_free(uint64_t handle)
 {
-    hs_sys.munmap(area->map, PROBE_PAGES * HS_PAGE_BYTES);
+    int err = hs_kfd_free(handle);
+
+    count(&counters.probe, 1);
+    unreleased.handle = handle;
+    unreleased.has_handle = err != 0;
+    return err;
+}
+
+/* While there is a buffer, its pages stay: the kernel would otherwise keep a buffer over nothing.
+ */
+static void probe_area_drop(const struct probe_area *area)
+{
+    unreleased.area = *area;
+    if (!unreleased.has_handle && !hs_sys.munmap(area->map, PROBE_PAGES * HS_PAGE_BYTES))
+        unreleased.area.map = NULL;
+}
+
+static int probe_area_get(struct probe_area *area)
+{
+    if (unreleased.has_handle) {
+        int err = probe_free(unreleased.handle);
+
+        if (err)
+            return err;
+    }
+    if (!unreleased.area.map)
+        return probe_area_make(area);
+    *area = unreleased.area;
+    return 0;
 }
 
 static const struct hs_kfd_access probe_access = {0};
@@ -437,10 +469,9 @@ static int probe_ioctl(uint32_t gpu_id, const struct probe_area *area, int *work
         snprintf(why, room, "ioctl 0x28 did not register a page (%s)", hs_errno_name(err));
         return 0;
     }
-    count(&counters.probe, 1);
     *works = 1;
     snprintf(why, room, "ioctl 0x28 registered and released a page");
-    return hs_kfd_free(handle);
+    return probe_free(handle);
 }
 
 /*
@@ -465,10 +496,7 @@ static int probe_flag(uint32_t gpu_id, const struct probe_area *area, int *works
     if (err != -EINVAL) {
         snprintf(why, room, "flag 1<<22 %s%s", err ? "gave " : "is ignored",
                  err ? hs_errno_name(err) : "");
-        if (err)
-            return 0;
-        count(&counters.probe, 1);
-        return hs_kfd_free(handle);
+        return err ? 0 : probe_free(handle);
     }
     header->num_ranges = 2;
     list[0] =
@@ -483,10 +511,9 @@ static int probe_flag(uint32_t gpu_id, const struct probe_area *area, int *works
         snprintf(why, room, "flag 1<<22 gave %s", hs_errno_name(err));
         return 0;
     }
-    count(&counters.probe, 1);
     *works = 1;
     snprintf(why, room, "flag 1<<22 registered and released a list");
-    return hs_kfd_free(handle);
+    return probe_free(handle);
 }
 
 int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t room)
@@ -500,7 +527,7 @@ int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t ro
     err = hs_kfd_get_version(&version);
     if (err)
         return err;
-    err = probe_area_make(&area);
+    err = probe_area_get(&area);
     if (err)
         return err;
 
@@ -527,6 +554,15 @@ int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t ro
              *wire == HS_WIRE_FLAG ? by_flag : by_ioctl, *wire == HS_WIRE_NONE ? ", " : "",
              *wire == HS_WIRE_NONE ? by_flag : "");
     return 0;
+}
+
+void hs_kfd_reset_for_test(void)
+{
+    if (atomic_load(&kfd_fd) >= 0)
+        hs_sys.close(atomic_load(&kfd_fd));
+    atomic_store(&kfd_fd, -1);
+    atomic_store(&forked, 0);
+    memset(&unreleased, 0, sizeof(unreleased));
 }
 
 void hs_kfd_read_counters(struct hs_kfd_counters *out)

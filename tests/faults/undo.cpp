@@ -167,6 +167,139 @@ TEST_CASE("interrupted calls are repeated and the caller never notices")
     REQUIRE(faults.total() > 10);
 }
 
+// ---- several devices
+// -----------------------------------------------------------------------------------------
+
+namespace
+{
+
+struct Pool {
+    Pool(const Fragments &memory, unsigned flags, const std::vector<int> &devices)
+    {
+        props.structSize = sizeof props;
+        props.ranges = memory.ranges().data();
+        props.count = memory.ranges().size();
+        props.flags = flags;
+        props.deviceCount = static_cast<int>(devices.size());
+        props.devices = devices.data();
+        status = hipScatterPoolCreate(&handle, &props);
+    }
+    ~Pool()
+    {
+        if (handle != nullptr)
+            (void)hipScatterPoolDestroy(handle);
+    }
+    Pool(const Pool &) = delete;
+    Pool &operator=(const Pool &) = delete;
+    std::vector<int> devices() const
+    {
+        int list[8], count = 8;
+        REQUIRE_HIP(hipScatterPoolGetDevices(handle, list, &count));
+        return {list, list + count};
+    }
+    hipScatterPoolProps props{};
+    hipScatterPool_t handle = nullptr;
+    hipError_t status;
+};
+
+// On both devices where there are two; false ends the test case on a machine with one.
+bool two_devices()
+{
+    int count = 0;
+    REQUIRE_HIP(hipGetDeviceCount(&count));
+    if (count < 2 && kernel() == Kernel::real)
+        skip("needs two GPUs");
+    REQUIRE(count == 2);
+    return true;
+}
+
+} // namespace
+
+TEST_CASE("a pool for a list of devices that fails to come into being leaves nothing")
+{
+    REQUIRE(two_devices());
+    HS_RANDOM(random);
+    const Fragments memory({1, 2, 1}, random);
+    FaultTable faults;
+    const std::vector<int> wanted = {1, 0};
+    for (const Backing &backing : backings()) {
+        warm_up(memory, backing.flag | hipScatterRegisterPortable);
+        REQUIRE(Pool(memory, backing.flag, wanted).status == hipSuccess); // probes device 1
+        const ProcessState before = ProcessState::now();
+        const int64_t live = faults.live_allocations();
+        for (int error : ioctl_errors) {
+            unsigned k = 0;
+            for (bool more = true; more;) {
+                std::string said;
+                {
+                    faults.arm(++k, error);
+                    const Pool pool(memory, backing.flag, wanted);
+                    faults.disarm();
+                    more = faults.delivered();
+                    said = std::string(hipGetErrorName(pool.status)) + ": " +
+                           hipScatterGetLastErrorMessage();
+                    REQUIRE((pool.status == hipSuccess) == (pool.handle != nullptr));
+                    if (pool.status == hipSuccess)
+                        REQUIRE(pool.devices() == wanted);
+                    else
+                        REQUIRE(more);
+                }
+                INFO(backing.name << ", call " << k << (more ? " (" + faults.victim() + ")" : "")
+                                  << " fails with " << strerrorname_np(error) << ": " << said);
+                REQUIRE(faults.live_allocations() == live);
+                REQUIRE_STATE_UNCHANGED(before);
+                REQUIRE(k < 1000);
+            }
+        }
+    }
+    print_total(faults);
+    REQUIRE(faults.total() > 50);
+}
+
+TEST_CASE("granting and revoking that fail leave the pool's devices as they were")
+{
+    REQUIRE(two_devices());
+    HS_RANDOM(random);
+    const Fragments memory({1, 2, 1}, random);
+    FaultTable faults;
+    const int other = 1;
+    for (const Backing &backing : backings()) {
+        warm_up(memory, backing.flag | hipScatterRegisterPortable);
+        for (const bool grant : {true, false}) {
+            const Pool pool(memory, backing.flag,
+                            grant ? std::vector<int>{0} : std::vector<int>{0, 1});
+            REQUIRE(pool.status == hipSuccess);
+            const std::vector<int> had = pool.devices();
+            const ProcessState before = ProcessState::now();
+            const int64_t live = faults.live_allocations();
+            for (int error : ioctl_errors) {
+                unsigned k = 0;
+                for (bool more = true; more;) {
+                    faults.arm(++k, error);
+                    const hipError_t status =
+                        grant ? hipScatterPoolGrantAccess(pool.handle, &other, 1)
+                              : hipScatterPoolRevokeAccess(pool.handle, &other, 1);
+                    faults.disarm();
+                    more = faults.delivered();
+                    INFO(backing.name << (grant ? ", grant" : ", revoke") << ", call " << k
+                                      << " fails with " << strerrorname_np(error) << ": "
+                                      << hipScatterGetLastErrorMessage());
+                    REQUIRE((status == hipSuccess) == !more);
+                    if (!more) // once more, the other way round
+                        REQUIRE_HIP(grant ? hipScatterPoolRevokeAccess(pool.handle, &other, 1)
+                                          : hipScatterPoolGrantAccess(pool.handle, &other, 1));
+                    REQUIRE(pool.devices() == had);
+                    REQUIRE(faults.live_allocations() == live);
+                    REQUIRE_STATE_UNCHANGED(before);
+                    REQUIRE(k < 1000);
+                }
+            }
+        }
+    }
+    print_total(faults);
+    REQUIRE(faults.total() >= 2 * std::size(ioctl_errors));
+}
+
 // ---- the very first registration of a process also opens, asks and probes: one process for each k
 // -----------------
 
