@@ -90,6 +90,11 @@ void hs_epoch_enter_first(void)
         atomic_fetch_add(&epoch.without_slot, 1);
 }
 
+void hs_epoch_fence(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 void hs_epoch_exit_without_slot(void)
 {
     atomic_fetch_sub(&epoch.without_slot, 1);

@@ -37,6 +37,7 @@ extern bool hs_epoch_readers_fence __attribute__((visibility("hidden"))); /* no 
 
 void hs_epoch_enter_first(void); /* a thread's first section, and those without a slot */
 void hs_epoch_exit_without_slot(void);
+void hs_epoch_fence(void);
 
 static inline void hs_epoch_enter(void)
 {
@@ -48,7 +49,7 @@ static inline void hs_epoch_enter(void)
     }
     __atomic_store_n(&slot->sequence, slot->sequence + 1, __ATOMIC_RELAXED);
     if (hs_epoch_readers_fence)
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        hs_epoch_fence();
     else
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
