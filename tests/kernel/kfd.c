@@ -121,6 +121,23 @@ int kfd_alloc_batch(int fd, uint32_t gpu_id, uint64_t va,
     return r;
 }
 
+int kfd_alloc_by_flag(int fd, uint32_t gpu_id, uint64_t va, uint64_t table, uint64_t bytes,
+                      uint64_t *handle)
+{
+    struct kfd_ioctl_alloc_memory_of_gpu_args args = {
+        .va_addr = va,
+        .size = bytes,
+        .mmap_offset = table,
+        .gpu_id = gpu_id,
+        .flags = KFD_USERPTR_FLAGS | KFD_IOC_ALLOC_MEM_FLAGS_USERPTR_BATCH,
+    };
+    int r = kfd_call(fd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &args);
+
+    if (!r)
+        *handle = args.handle;
+    return r;
+}
+
 int kfd_map(int fd, uint64_t handle, const uint32_t *gpu_ids, uint32_t count)
 {
     struct kfd_ioctl_map_memory_to_gpu_args args = {

@@ -40,6 +40,9 @@ int kfd_alloc_userptr(int fd, uint32_t gpu_id, uint64_t va, void *memory, uint64
                       uint64_t *handle);
 int kfd_alloc_batch(int fd, uint32_t gpu_id, uint64_t va,
                     const struct kfd_ioctl_userptr_range *ranges, uint32_t count, uint64_t *handle);
+/* The later encoding: table is the user address of a header and its ranges, bytes their sum. */
+int kfd_alloc_by_flag(int fd, uint32_t gpu_id, uint64_t va, uint64_t table, uint64_t bytes,
+                      uint64_t *handle);
 int kfd_map(int fd, uint64_t handle, const uint32_t *gpu_ids, uint32_t count);
 int kfd_unmap(int fd, uint64_t handle, const uint32_t *gpu_ids, uint32_t count);
 int kfd_free(int fd, uint64_t handle);

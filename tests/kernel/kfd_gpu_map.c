@@ -3,6 +3,7 @@
  * Cases: what is mapped after ALLOC and MAP, for every kind of memory and shape of list. Nothing
  * changes while it is mapped (kfd_gpu_change.c).
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +198,64 @@ static void batch_aliased(struct test *t)
     munmap(p, 8 * KFD_PAGE);
 }
 
+/* The list of a window as the later encoding wants it: a page-aligned header, then the ranges. */
+static struct kfd_ioctl_userptr_batch *table_of(struct test *t, const struct window *w)
+{
+    struct kfd_ioctl_userptr_batch *table = pages_new(t, KFD_PAGE);
+
+    if (table) {
+        *table = (struct kfd_ioctl_userptr_batch){.num_ranges = w->count};
+        memcpy(table + 1, w->ranges, w->count * sizeof(w->ranges[0]));
+    }
+    return table;
+}
+
+/* The flag of ALLOC_MEMORY_OF_GPU leads to the same buffer as the ioctl. */
+static void flag(struct test *t)
+{
+    struct kfd_ioctl_userptr_batch *table;
+    struct window w;
+
+    scatter(t, &w, 64, 2);
+    table = table_of(t, &w);
+    CHECK(t, kfd_alloc_by_flag(t->fd, t->gpu.gpu_id, WINDOW, (uintptr_t)table, window_bytes(&w),
+                               &w.handles[0]) == 0);
+    CHECK(t, kfd_map(t->fd, w.handles[0], &t->gpu.gpu_id, 1) == 0);
+    w.handle_count = 1;
+    window_check(t, &w, true);
+    window_check_data(t, &w, 71);
+    window_drop(t, &w);
+    gather(&w);
+    munmap(table, KFD_PAGE);
+}
+
+/* What the flag refuses beyond the checks of the ioctl, one fault at a time. */
+static void flag_refused(struct test *t)
+{
+    struct kfd_ioctl_userptr_batch *table;
+    uint64_t handle = 0, bytes, at;
+    struct window w;
+
+    scatter(t, &w, 4, 1);
+    table = table_of(t, &w);
+    at = (uintptr_t)table;
+    bytes = window_bytes(&w);
+#define TRY(table_at, size) kfd_alloc_by_flag(t->fd, t->gpu.gpu_id, WINDOW, table_at, size, &handle)
+    CHECK(t, TRY(0, bytes) == -EINVAL);
+    CHECK(t, TRY(at + 8, bytes) == -EINVAL);
+    CHECK(t, TRY(0x1000, bytes) == -EFAULT);
+    CHECK(t, TRY(at, bytes - KFD_PAGE) == -EINVAL);
+    table->reserved = 1;
+    CHECK(t, TRY(at, bytes) == -EINVAL);
+    table->reserved = 0;
+    table->num_ranges = 0; /* what a library probes with */
+    CHECK(t, TRY(at, bytes) == -EINVAL);
+#undef TRY
+    CHECK(t, handle == 0);
+    gather(&w);
+    munmap(table, KFD_PAGE);
+}
+
 const struct test_case map_cases[] = {
     {"map/per-range", per_range, false},
     {"map/batch-pages", batch_pages, true},
@@ -209,5 +268,7 @@ const struct test_case map_cases[] = {
     {"map/batch-two-mappings", batch_two_mappings, true},
     {"map/batch-huge", batch_huge, true},
     {"map/batch-aliased", batch_aliased, true},
+    {"map/flag", flag, true},
+    {"map/flag-refused", flag_refused, true},
     {NULL, NULL, false},
 };

@@ -19,12 +19,11 @@
 #include "amdgpu.h"
 #include "amdgpu_amdkfd.h"
 #include "amdgpu_fake.h"
+#include "amdgpu_fake_compat.h"
 #include "amdgpu_fake_dev.h"
 #include "amdgpu_reset.h"
-#include "gmc_v9_0.h"
 #include "kfd_priv.h"
 #include "soc15.h"
-#include "vega10_enum.h"
 
 #define IVSHMEM_VENDOR 0x1af4
 #define IVSHMEM_DEVICE 0x1110
@@ -57,13 +56,18 @@ static bool fake_false(struct amdgpu_device *adev)
 	return false;
 }
 
+static FAKE_BACO fake_no_baco(struct amdgpu_device *adev)
+{
+	return 0;
+}
+
 static const struct amdgpu_asic_funcs fake_asic_funcs = {
 	.read_register = fake_read_register,
 	.get_xclk = fake_get_xclk,
 	.flush_hdp = fake_flush_hdp,
 	.invalidate_hdp = fake_flush_hdp,
 	.init_doorbell_index = vega20_doorbell_index_init,
-	.supports_baco = fake_false,
+	.supports_baco = fake_no_baco,
 	.need_full_reset = fake_false,
 	.need_reset_on_init = fake_false,
 };
@@ -85,11 +89,11 @@ static void fake_flush_gpu_tlb(struct amdgpu_device *adev, uint32_t vmid, uint32
 	amdgpu_fake_count_flush(adev);
 }
 
-static int fake_flush_gpu_tlb_pasid(struct amdgpu_device *adev, uint16_t pasid, uint32_t flush_type,
-				    bool all_hub)
+static FAKE_PASID_FLUSH fake_flush_gpu_tlb_pasid(struct amdgpu_device *adev, uint16_t pasid,
+						 uint32_t flush_type, bool all_hub FAKE_INST)
 {
 	amdgpu_fake_count_flush(adev);
-	return 0;
+	return FAKE_PASID_FLUSH_RETURN;
 }
 
 static struct amdgpu_gmc_funcs fake_gmc_funcs;
@@ -99,7 +103,7 @@ static int fake_gmc_init(struct amdgpu_device *adev)
 	struct amdgpu_gmc *gmc = &adev->gmc;
 	int r;
 
-	r = gmc_v9_0_ip_block.funcs->early_init(adev); /* sets functions, touches no register */
+	r = fake_compat_gmc_early_init(adev); /* sets functions, touches no register */
 	if (r)
 		return r;
 	fake_gmc_funcs = *gmc->gmc_funcs;
@@ -121,11 +125,10 @@ static int fake_gmc_init(struct amdgpu_device *adev)
 	gmc->mc_vram_size = gmc->real_vram_size = gmc->visible_vram_size = gmc->aper_size;
 	gmc->gart_size = GART_BYTES;
 	amdgpu_gmc_vram_location(adev, gmc, 0);
-	amdgpu_gmc_gart_location(adev, gmc);
+	fake_compat_gmc(adev);
 	amdgpu_gmc_agp_location(adev, gmc);
 	adev->vm_manager.vram_base_offset = 0;
 
-	adev->num_vmhubs = 2;
 	amdgpu_vm_adjust_size(adev, 256 * 1024, 9, 3, 48);
 	return dma_set_mask_and_coherent(adev->dev, DMA_BIT_MASK(44));
 }
@@ -144,14 +147,14 @@ static int fake_memory_init(struct amdgpu_device *adev)
 	if (r)
 		return r;
 	adev->gart.table_size = adev->gart.num_gpu_pages * 8;
-	adev->gart.gart_pte_flags = AMDGPU_PTE_MTYPE_VG10(MTYPE_UC) | AMDGPU_PTE_EXECUTABLE;
+	adev->gart.gart_pte_flags = FAKE_PTE_UNCACHED | AMDGPU_PTE_EXECUTABLE;
 	r = amdgpu_gart_table_vram_alloc(adev);
 	if (r)
 		return r;
 	amdgpu_gtt_mgr_recover(&adev->mman.gtt_mgr);
 	adev->vm_manager.first_kfd_vmid = 8;
 	amdgpu_vm_manager_init(adev);
-	return 0;
+	return fake_compat_memory_init(adev);
 }
 
 /*
@@ -160,7 +163,6 @@ static int fake_memory_init(struct amdgpu_device *adev)
 static void fake_gfx_init(struct amdgpu_device *adev)
 {
 	struct amdgpu_gfx *gfx = &adev->gfx;
-	int i, se;
 
 	gfx->funcs = &fake_gfx_funcs;
 	gfx->mec.num_mec = 2;
@@ -176,11 +178,6 @@ static void fake_gfx_init(struct amdgpu_device *adev)
 	gfx->cu_info.wave_front_size = 64;
 	gfx->cu_info.max_scratch_slots_per_cu = 32;
 	gfx->cu_info.lds_size = 64;
-	for (se = 0; se < 4; se++)
-		gfx->cu_info.bitmap[se][0] = 0x7fff;
-	/* KFD gets the queues that are not set here: leave one to the kernel, as gfx_v9_0 does. */
-	for (i = 0; i < 1; i++)
-		set_bit(i, gfx->mec.queue_bitmap);
 	adev->sdma.num_instances = 2;
 	adev->pm.pcie_gen_mask = AMDGPU_DEFAULT_PCIE_GEN_MASK;
 	adev->pm.pcie_mlw_mask = AMDGPU_DEFAULT_PCIE_MLW_MASK;
@@ -190,7 +187,7 @@ static void fake_gfx_init(struct amdgpu_device *adev)
 	adev->doorbell.base = pci_resource_start(adev->pdev, 2) + adev->gmc.aper_size;
 	adev->doorbell.size = DOORBELL_BYTES;
 	amdgpu_asic_init_doorbell_index(adev);
-	adev->doorbell.num_doorbells = 1024;
+	fake_compat_gfx(adev);
 }
 
 int amdgpu_fake_init(struct amdgpu_device *adev)
@@ -205,10 +202,9 @@ int amdgpu_fake_init(struct amdgpu_device *adev)
 	adev->ip_versions[SDMA0_HWIP][0] = IP_VERSION(4, 2, 0);
 	adev->ip_versions[SDMA1_HWIP][0] = IP_VERSION(4, 2, 0);
 	adev->asic_funcs = &fake_asic_funcs;
-	/*
-	 * No display: without this, DRM registers an empty mode configuration and oopses over it.
-	 */
-	adev_to_drm(adev)->driver_features &= ~(DRIVER_MODESET | DRIVER_ATOMIC);
+	r = fake_compat_no_display(adev_to_drm(adev));
+	if (r)
+		return r;
 	adev->ram_is_direct_mapped = !domain || domain->type == IOMMU_DOMAIN_IDENTITY;
 	adev->reset_domain = amdgpu_reset_create_reset_domain(SINGLE_DEVICE, "amdgpu-fake-reset");
 	if (!adev->reset_domain)
@@ -241,7 +237,7 @@ void amdgpu_fake_fini_hw(struct amdgpu_device *adev)
 	amdgpu_amdkfd_suspend(adev, false);
 	amdgpu_amdkfd_device_fini_sw(adev);
 	amdgpu_fake_dev_remove(adev);
-	flush_delayed_work(&adev->mman.bdev.wq);
+	fake_compat_flush_ttm(adev);
 	ttm_device_clear_dma_mappings(&adev->mman.bdev);
 	amdgpu_gart_dummy_page_fini(adev);
 	/* amdgpu_bo_fini does not, once the device is unplugged. */
@@ -253,6 +249,7 @@ void amdgpu_fake_fini_sw(struct amdgpu_device *adev)
 {
 	amdgpu_gem_force_release(adev);
 	amdgpu_vm_manager_fini(adev);
+	fake_compat_memory_fini(adev);
 	amdgpu_gart_table_vram_free(adev);
 	amdgpu_bo_fini(adev);
 	adev->accel_working = false;

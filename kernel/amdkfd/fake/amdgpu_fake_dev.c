@@ -14,6 +14,7 @@
 #include "amdgpu.h"
 #include "amdgpu_amdkfd.h"
 #include "amdgpu_fake.h"
+#include "amdgpu_fake_compat.h"
 #include "amdgpu_fake_dev.h"
 #include "amdgpu_fake_uapi.h"
 #include "kgd_kfd_interface.h"
@@ -162,7 +163,7 @@ static int do_walk(struct amdgpu_device *adev, struct amdgpu_vm *vm, struct amdg
 static int do_state(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 		    struct amdgpu_fake_state *state)
 {
-	state->evicted = vm->process_info ? atomic_read(&vm->process_info->evicted_bos) : 0;
+	state->evicted = vm->process_info ? fake_compat_evicted(vm->process_info) : 0;
 	state->queues = atomic_read(&queues);
 	state->loads = atomic64_read(&loads);
 	state->flushes = atomic64_read(&flushes);
@@ -248,16 +249,16 @@ void amdgpu_fake_dev_remove(struct amdgpu_device *adev)
 /* KFD's hands on the queues. The scheduler without HWS calls these directly. */
 
 static void fake_sh_mem_settings(struct amdgpu_device *adev, uint32_t vmid, uint32_t config,
-				 uint32_t ape1_base, uint32_t ape1_limit, uint32_t bases)
+				 uint32_t ape1_base, uint32_t ape1_limit, uint32_t bases FAKE_INST)
 {
 }
 
-static int fake_pasid_vmid(struct amdgpu_device *adev, u32 pasid, unsigned int vmid)
+static int fake_pasid_vmid(struct amdgpu_device *adev, u32 pasid, unsigned int vmid FAKE_INST)
 {
 	return 0;
 }
 
-static int fake_init_interrupts(struct amdgpu_device *adev, uint32_t pipe_id)
+static int fake_init_interrupts(struct amdgpu_device *adev, uint32_t pipe_id FAKE_INST)
 {
 	return 0;
 }
@@ -277,7 +278,7 @@ static int unload(void)
 
 static int fake_hqd_load(struct amdgpu_device *adev, void *mqd, uint32_t pipe_id, uint32_t queue_id,
 			 uint32_t __user *wptr, uint32_t wptr_shift, uint32_t wptr_mask,
-			 struct mm_struct *mm)
+			 struct mm_struct *mm FAKE_INST)
 {
 	return load();
 }
@@ -289,13 +290,13 @@ static int fake_hqd_sdma_load(struct amdgpu_device *adev, void *mqd, uint32_t __
 }
 
 static bool fake_hqd_is_occupied(struct amdgpu_device *adev, uint64_t queue_address,
-				 uint32_t pipe_id, uint32_t queue_id)
+				 uint32_t pipe_id, uint32_t queue_id FAKE_INST)
 {
 	return atomic_read(&queues) > 0;
 }
 
 static int fake_hqd_destroy(struct amdgpu_device *adev, void *mqd, enum kfd_preempt_type type,
-			    unsigned int timeout, uint32_t pipe_id, uint32_t queue_id)
+			    unsigned int timeout, uint32_t pipe_id, uint32_t queue_id FAKE_INST)
 {
 	return unload();
 }
@@ -310,7 +311,8 @@ static int fake_hqd_sdma_destroy(struct amdgpu_device *adev, void *mqd, unsigned
 	return unload();
 }
 
-static int fake_wave_control(struct amdgpu_device *adev, uint32_t gfx_index_val, uint32_t sq_cmd)
+static int fake_wave_control(struct amdgpu_device *adev, uint32_t gfx_index_val,
+			     uint32_t sq_cmd FAKE_INST)
 {
 	return 0;
 }
@@ -323,7 +325,8 @@ static bool fake_vmid_pasid(struct amdgpu_device *adev, uint8_t vmid, uint16_t *
 
 static void fake_page_table_base(struct amdgpu_device *adev, uint32_t vmid, uint64_t base) {}
 
-static void fake_trap_handler(struct amdgpu_device *adev, uint32_t vmid, uint64_t tba, uint64_t tma)
+static void fake_trap_handler(struct amdgpu_device *adev, uint32_t vmid, uint64_t tba,
+			      uint64_t tma FAKE_INST)
 {
 }
 

@@ -13,11 +13,11 @@ int amdgpu_device_init(struct amdgpu_device *adev, ...)
 }
 
 @ fini_sw @
-identifier adev, idx, px;
+identifier adev, px;
 @@
 void amdgpu_device_fini_sw(struct amdgpu_device *adev)
 {
-	int idx;
+	...
 	bool px;
 +
 +	if (amdgpu_fake_is(adev)) {
@@ -66,7 +66,35 @@ int amdgpu_fill_buffer(struct amdgpu_bo *bo, uint32_t src_data, struct dma_resv 
 	...
 }
 
-@ depends on fill @
+@ fill_612 @
+identifier bo, src_data, resv, f, delayed, id;
+identifier r;
+@@
+int amdgpu_fill_buffer(struct amdgpu_bo *bo, uint32_t src_data, struct dma_resv *resv,
+		       struct dma_fence **f, bool delayed, u64 id)
+{
+	...
+	int r;
++
++	if (amdgpu_fake_is(amdgpu_ttm_adev(bo->tbo.bdev)))
++		return amdgpu_fake_fill(bo, src_data, f);
+	...
+}
+
+@ clear @
+identifier bo, resv, fence, r;
+@@
+int amdgpu_ttm_clear_buffer(struct amdgpu_bo *bo, struct dma_resv *resv, struct dma_fence **fence)
+{
+	...
+	int r = 0;
++
++	if (amdgpu_fake_is(amdgpu_ttm_adev(bo->tbo.bdev)))
++		return amdgpu_fake_fill(bo, 0, fence);
+	...
+}
+
+@ depends on fill || fill_612 @
 @@
 #include "amdgpu.h"
 +#include "amdgpu_fake.h"

@@ -12,3 +12,16 @@ if (ret) {
 		return ret;
 +	amdgpu_ttm_tt_set_user_pages(bo->tbo.ttm, NULL);
 } else { ... }
+
+@@
+identifier ret, bo;
+expression E, R;
+@@
+ret = amdgpu_ttm_tt_get_user_pages(bo, E, R);
+if (ret) {
+	...
+	if (ret != -EFAULT)
+		return ret;
++	amdgpu_ttm_tt_set_user_pages(bo->tbo.ttm, NULL);
+	...
+}

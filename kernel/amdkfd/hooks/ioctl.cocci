@@ -5,7 +5,7 @@
 static const struct amdkfd_ioctl_desc amdkfd_ioctls[] = {
 	...,
 +	AMDKFD_IOCTL_DEF(AMDKFD_IOC_ALLOC_MEMORY_OF_GPU_BATCH,
-+			 kfd_ioctl_alloc_memory_of_gpu_batch, 0),
++			 kfd_ioctl_alloc_batch, 0),
 };
 
 @ checkpoint @

@@ -26,6 +26,18 @@ amdgpu_ttm_tt_get_user_pages_done(struct ttm_tt *ttm, struct hmm_range *range)
 	...
 }
 
+@ discard @
+identifier ttm, range, gtt;
+@@
+void amdgpu_ttm_tt_discard_user_pages(struct ttm_tt *ttm, struct hmm_range *range)
+{
+	struct amdgpu_ttm_tt *gtt = ...;
+
+-	if (gtt && gtt->userptr && range)
++	if (gtt && gtt->userptr && range && !amdgpu_userptr_batch_of(gtt->gobj))
+		amdgpu_hmm_range_get_pages_done(range);
+}
+
 @ affect @
 identifier ttm, start, end, userptr, gtt;
 @@

@@ -365,9 +365,7 @@ static bool batch_invalidate(struct mmu_interval_notifier *mni,
 	mmu_interval_set_seq(mni, cur_seq);
 	lookup(batch, c->first, c->count, range->start, range->end, true);
 	/* Until the first walk is done there is nothing on the GPU to stop. */
-	if (batch->live)
-		userptr_batch_evict(batch->bo, batch->mm);
-	userptr_batch_notifier_unlock(batch->bo);
+	userptr_batch_invalidated(batch->bo, batch->mm, mni, cur_seq, batch->live);
 	return true;
 }
 
@@ -584,5 +582,5 @@ out:
 
 bool amdgpu_userptr_batch_pages_valid(struct amdgpu_userptr_batch *batch)
 {
-	return bitmap_empty(batch->stale, batch->num_ranges);
+	return userptr_batch_valid(batch->bo, bitmap_empty(batch->stale, batch->num_ranges));
 }

@@ -9,6 +9,7 @@
 #ifndef AMDGPU_USERPTR_BATCH_H_
 #define AMDGPU_USERPTR_BATCH_H_
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 struct amdgpu_bo;
@@ -22,7 +23,7 @@ struct page;
  * More ranges than this are refused (E2BIG): 2^20 ranges cost 48 MiB of kernel memory while the
  * list is built and 32 MiB afterwards, and cover 4 GiB even if every range is a single page.
  */
-#define AMDGPU_USERPTR_BATCH_MAX_RANGES (1u << 20)
+#define AMDGPU_USERPTR_BATCH_MAX_RANGES BIT(20)
 
 /*
  * Check @count ranges (page multiples, none empty, inside the address space, sum == @total) and

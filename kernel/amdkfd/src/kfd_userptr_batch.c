@@ -169,7 +169,7 @@ static int alloc_batch(struct kfd_process *p, const struct request *q, u64 *hand
 	return r;
 }
 
-int kfd_ioctl_alloc_memory_of_gpu_batch(struct file *filep, struct kfd_process *p, void *data)
+int kfd_ioctl_alloc_batch(struct file *filep, struct kfd_process *p, void *data)
 {
 	struct kfd_ioctl_alloc_memory_of_gpu_batch_args *args = data;
 	struct request q = {

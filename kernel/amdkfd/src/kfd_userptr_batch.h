@@ -9,7 +9,7 @@ struct file;
 struct kfd_process;
 struct kfd_ioctl_alloc_memory_of_gpu_args;
 
-int kfd_ioctl_alloc_memory_of_gpu_batch(struct file *filep, struct kfd_process *p, void *data);
+int kfd_ioctl_alloc_batch(struct file *filep, struct kfd_process *p, void *data);
 
 /* The later encoding: ALLOC_MEMORY_OF_GPU with KFD_IOC_ALLOC_MEM_FLAGS_USERPTR_BATCH. */
 int kfd_alloc_userptr_batch_by_flag(struct kfd_process *p,

@@ -10,7 +10,6 @@ static int kfd_ioctl_alloc_memory_of_gpu(struct file *filep, struct kfd_process 
 	...
 +	if (flags & KFD_IOC_ALLOC_MEM_FLAGS_USERPTR_BATCH)
 +		return kfd_alloc_userptr_batch_by_flag(p, args);
-+
 	if (args->size == 0)
 		return -EINVAL;
 	...

@@ -20,9 +20,23 @@ static inline void userptr_batch_notifier_unlock(struct amdgpu_bo *bo)
 	mutex_unlock(&amdgpu_ttm_adev(bo->tbo.bdev)->notifier_lock);
 }
 
-static inline void userptr_batch_evict(struct amdgpu_bo *bo, struct mm_struct *mm)
+/*
+ * The end of an invalidation, with the lock held: with evict, the process' queues are stopped
+ * before it is given back.
+ */
+static inline void userptr_batch_invalidated(struct amdgpu_bo *bo, struct mm_struct *mm,
+					     struct mmu_interval_notifier *mni,
+					     unsigned long cur_seq, bool evict)
 {
-	amdgpu_amdkfd_evict_userptr(bo->kfd_bo, mm);
+	if (evict)
+		amdgpu_amdkfd_evict_userptr(bo->kfd_bo, mm);
+	userptr_batch_notifier_unlock(bo);
+}
+
+/* What the restore worker asks before it lets the queues run. */
+static inline bool userptr_batch_valid(struct amdgpu_bo *bo, bool nothing_stale)
+{
+	return nothing_stale;
 }
 
 #endif
