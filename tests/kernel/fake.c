@@ -57,6 +57,20 @@ int fake_state(int fake, int drm, struct amdgpu_fake_state *state)
     return kfd_call(fake, AMDGPU_FAKE_STATE, state);
 }
 
+int fake_dma_start(int fake, int drm, uint64_t va, uint64_t pages, uint64_t magic)
+{
+    struct amdgpu_fake_dma args = {
+        .drm_fd = (uint32_t)drm, .start = 1, .va = va, .pages = pages, .magic = magic};
+
+    return kfd_call(fake, AMDGPU_FAKE_DMA, &args);
+}
+
+int fake_dma_stop(int fake, int drm, struct amdgpu_fake_dma *seen)
+{
+    *seen = (struct amdgpu_fake_dma){.drm_fd = (uint32_t)drm};
+    return kfd_call(fake, AMDGPU_FAKE_DMA, seen);
+}
+
 int fake_wait_restored(int fake, int drm)
 {
     struct amdgpu_fake_state state;

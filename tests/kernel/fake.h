@@ -20,6 +20,10 @@ int fake_read(int fake, int drm, uint64_t va, void *buffer, uint64_t size, uint6
 int fake_write(int fake, int drm, uint64_t va, const void *buffer, uint64_t size, uint64_t *fault);
 int fake_state(int fake, int drm, struct amdgpu_fake_state *state);
 
+/* The DMA engine (struct amdgpu_fake_dma). */
+int fake_dma_start(int fake, int drm, uint64_t va, uint64_t pages, uint64_t magic);
+int fake_dma_stop(int fake, int drm, struct amdgpu_fake_dma *seen);
+
 /* Wait until no userptr eviction is pending. Milliseconds it took, -1 after two seconds. */
 int fake_wait_restored(int fake, int drm);
 

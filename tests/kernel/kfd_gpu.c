@@ -146,6 +146,43 @@ void window_check_data(struct test *t, const struct window *w, unsigned int seed
     free(buffer);
 }
 
+void queue_new(struct test *t, struct queue *q)
+{
+    struct kfd_ioctl_create_queue_args args = {
+        .ring_size = KFD_PAGE,
+        .gpu_id = t->gpu.gpu_id,
+        .queue_type = KFD_IOC_QUEUE_TYPE_SDMA,
+        .queue_percentage = KFD_MAX_QUEUE_PERCENTAGE,
+        .queue_priority = 7,
+    };
+
+    q->memory = pages_new(t, 2 * KFD_PAGE);
+    for (int i = 0; i < 2; i++) {
+        char *page = q->memory + i * KFD_PAGE;
+
+        CHECK(t, kfd_alloc_userptr(t->fd, t->gpu.gpu_id, (uintptr_t)page, page, KFD_PAGE,
+                                   &q->handles[i]) == 0);
+        CHECK(t, kfd_map(t->fd, q->handles[i], &t->gpu.gpu_id, 1) == 0);
+    }
+    args.ring_base_address = (uintptr_t)q->memory;
+    args.write_pointer_address = (uintptr_t)q->memory + KFD_PAGE;
+    args.read_pointer_address = args.write_pointer_address + 64;
+    CHECK(t, kfd_call(t->fd, AMDKFD_IOC_CREATE_QUEUE, &args) == 0);
+    q->id = args.queue_id;
+}
+
+void queue_drop(struct test *t, struct queue *q)
+{
+    struct kfd_ioctl_destroy_queue_args args = {.queue_id = q->id};
+
+    CHECK(t, kfd_call(t->fd, AMDKFD_IOC_DESTROY_QUEUE, &args) == 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK(t, kfd_unmap(t->fd, q->handles[i], &t->gpu.gpu_id, 1) == 0);
+        CHECK(t, kfd_free(t->fd, q->handles[i]) == 0);
+    }
+    munmap(q->memory, 2 * KFD_PAGE);
+}
+
 static void run_cases(struct test *t, const struct test_case *cases, int *failed)
 {
     for (const struct test_case *c = cases; c->name; c++) {
@@ -181,5 +218,6 @@ int main(int argc, char **argv)
     run_cases(&t, map_cases, &failed);
     run_cases(&t, change_cases, &failed);
     run_cases(&t, life_cases, &failed);
+    run_cases(&t, live_cases, &failed);
     return failed != 0;
 }

@@ -52,6 +52,20 @@ void window_check_data(struct test *t, const struct window *w, unsigned int seed
 /* Anonymous memory, touched. NULL is recorded as a failure. */
 void *pages_new(struct test *t, uint64_t bytes);
 
+/*
+ * A queue whose ring nobody reads: enough for KFD to load, evict and restore it. An SDMA queue,
+ * since Linux 6.12 wants to see an area for context switches with a compute queue; and it wants
+ * ring and pointers mapped where they are (kfd_queue_acquire_buffers).
+ */
+struct queue {
+    char *memory; /* the ring, and a page with the pointers */
+    uint64_t handles[2];
+    uint32_t id;
+};
+
+void queue_new(struct test *t, struct queue *q);
+void queue_drop(struct test *t, struct queue *q);
+
 typedef void case_fn(struct test *t);
 struct test_case {
     const char *name;
@@ -59,6 +73,6 @@ struct test_case {
     bool needs_batch;
 };
 
-extern const struct test_case map_cases[], change_cases[], life_cases[];
+extern const struct test_case map_cases[], change_cases[], life_cases[], live_cases[];
 
 #endif

@@ -95,54 +95,6 @@ static void again_and_again(struct test *t)
     munmap(base, 2 * LARGE * KFD_PAGE);
 }
 
-/*
- * A queue whose ring nobody reads: enough for KFD to load, evict and restore it. An SDMA queue,
- * since Linux 6.12 wants to see an area for context switches with a compute queue; and it wants
- * ring and pointers mapped where they are (kfd_queue_acquire_buffers).
- */
-struct queue {
-    char *memory; /* the ring, and a page with the pointers */
-    uint64_t handles[2];
-    uint32_t id;
-};
-
-static void queue_new(struct test *t, struct queue *q)
-{
-    struct kfd_ioctl_create_queue_args args = {
-        .ring_size = KFD_PAGE,
-        .gpu_id = t->gpu.gpu_id,
-        .queue_type = KFD_IOC_QUEUE_TYPE_SDMA,
-        .queue_percentage = KFD_MAX_QUEUE_PERCENTAGE,
-        .queue_priority = 7,
-    };
-
-    q->memory = pages_new(t, 2 * KFD_PAGE);
-    for (int i = 0; i < 2; i++) {
-        char *page = q->memory + i * KFD_PAGE;
-
-        CHECK(t, kfd_alloc_userptr(t->fd, t->gpu.gpu_id, (uintptr_t)page, page, KFD_PAGE,
-                                   &q->handles[i]) == 0);
-        CHECK(t, kfd_map(t->fd, q->handles[i], &t->gpu.gpu_id, 1) == 0);
-    }
-    args.ring_base_address = (uintptr_t)q->memory;
-    args.write_pointer_address = (uintptr_t)q->memory + KFD_PAGE;
-    args.read_pointer_address = args.write_pointer_address + 64;
-    CHECK(t, kfd_call(t->fd, AMDKFD_IOC_CREATE_QUEUE, &args) == 0);
-    q->id = args.queue_id;
-}
-
-static void queue_drop(struct test *t, struct queue *q)
-{
-    struct kfd_ioctl_destroy_queue_args args = {.queue_id = q->id};
-
-    CHECK(t, kfd_call(t->fd, AMDKFD_IOC_DESTROY_QUEUE, &args) == 0);
-    for (int i = 0; i < 2; i++) {
-        CHECK(t, kfd_unmap(t->fd, q->handles[i], &t->gpu.gpu_id, 1) == 0);
-        CHECK(t, kfd_free(t->fd, q->handles[i]) == 0);
-    }
-    munmap(q->memory, 2 * KFD_PAGE);
-}
-
 static struct amdgpu_fake_state state_of(struct test *t)
 {
     struct amdgpu_fake_state state = {0};

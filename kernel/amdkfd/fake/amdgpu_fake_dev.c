@@ -9,6 +9,7 @@
 #include <linux/iommu.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/uaccess.h>
 
 #include "amdgpu.h"
@@ -31,6 +32,7 @@ static int users;
 void amdgpu_fake_count_flush(struct amdgpu_device *adev)
 {
 	atomic64_inc(&flushes);
+	amdgpu_fake_engine_flush();
 }
 
 /* A bus address as the CPU's physical address. */
@@ -42,7 +44,7 @@ static phys_addr_t bus_to_phys(struct amdgpu_device *adev, dma_addr_t bus)
 }
 
 /* Copy within one page of VRAM or system memory, between it and a kernel buffer. */
-static int access_page(struct amdgpu_device *adev, bool system, u64 address, void *buffer,
+int amdgpu_fake_access(struct amdgpu_device *adev, bool system, u64 address, void *buffer,
 		       size_t size, bool write)
 {
 	if (!system) {
@@ -74,8 +76,8 @@ static int access_page(struct amdgpu_device *adev, bool system, u64 address, voi
  * Translate va, from the root down. walk->offset is the address inside VRAM or on the bus. The page
  * directory's reservation keeps the driver from changing the tables meanwhile.
  */
-static int walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
-		       struct amdgpu_fake_walk *walk)
+int amdgpu_fake_walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
+			    struct amdgpu_fake_walk *walk)
 {
 	u64 entry = amdgpu_gmc_pd_addr(vm->root.bo);
 	u64 va = walk->va & GENMASK_ULL(47, 0);
@@ -86,8 +88,8 @@ static int walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 		u64 index = (va >> shift) & (BIT(VA_BITS_PER_LEVEL) - 1);
 		u64 table = entry & GENMASK_ULL(47, 6);
 
-		r = access_page(adev, entry & AMDGPU_PTE_SYSTEM, table + index * 8, &entry, 8,
-				false);
+		r = amdgpu_fake_access(adev, entry & AMDGPU_PTE_SYSTEM, table + index * 8, &entry,
+				       8, false);
 		if (r)
 			return r;
 		walk->level = level;
@@ -113,12 +115,12 @@ static int copy_one_page(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 	r = amdgpu_bo_reserve(vm->root.bo, false);
 	if (r)
 		return r;
-	r = walk_locked(adev, vm, &walk);
+	r = amdgpu_fake_walk_locked(adev, vm, &walk);
 	if (!r && (walk.entry & need) != need)
 		r = -EFAULT;
 	if (!r)
-		r = access_page(adev, walk.entry & AMDGPU_PTE_SYSTEM, walk.offset, bounce, size,
-				copy->write);
+		r = amdgpu_fake_access(adev, walk.entry & AMDGPU_PTE_SYSTEM, walk.offset, bounce,
+				       size, copy->write);
 	amdgpu_bo_unreserve(vm->root.bo);
 	if (r == -EFAULT)
 		copy->fault_va = copy->va;
@@ -155,7 +157,7 @@ static int do_walk(struct amdgpu_device *adev, struct amdgpu_vm *vm, struct amdg
 
 	if (r)
 		return r;
-	r = walk_locked(adev, vm, walk);
+	r = amdgpu_fake_walk_locked(adev, vm, walk);
 	amdgpu_bo_unreserve(vm->root.bo);
 	return r;
 }
@@ -171,6 +173,35 @@ static int do_state(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 	return 0;
 }
 
+static int do_dma(struct file *filp, struct file *drm, struct amdgpu_fake_dma *dma)
+{
+	struct amdgpu_fake_engine *engine = filp->private_data;
+	int r = 0;
+
+	mutex_lock(&users_lock);
+	if (dma->start)
+		r = amdgpu_fake_engine_start(&engine, drm, dma);
+	else
+		amdgpu_fake_engine_stop(&engine, dma);
+	filp->private_data = engine;
+	mutex_unlock(&users_lock);
+	return r;
+}
+
+static int fake_open(struct inode *inode, struct file *filp)
+{
+	filp->private_data = NULL; /* the misc device itself, until now */
+	return 0;
+}
+
+static int fake_release(struct inode *inode, struct file *filp)
+{
+	struct amdgpu_fake_engine *engine = filp->private_data;
+
+	amdgpu_fake_engine_stop(&engine, NULL);
+	return 0;
+}
+
 static long fake_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	union {
@@ -178,6 +209,7 @@ static long fake_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 		struct amdgpu_fake_walk walk;
 		struct amdgpu_fake_copy copy;
 		struct amdgpu_fake_state state;
+		struct amdgpu_fake_dma dma;
 	} u;
 	struct amdgpu_fpriv *fpriv;
 	struct amdgpu_device *adev;
@@ -204,6 +236,9 @@ static long fake_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	case AMDGPU_FAKE_STATE:
 		r = do_state(adev, &fpriv->vm, &u.state);
 		break;
+	case AMDGPU_FAKE_DMA:
+		r = do_dma(filp, drm, &u.dma);
+		break;
 	default:
 		r = -ENOTTY;
 	}
@@ -216,6 +251,8 @@ out:
 
 static const struct file_operations fake_fops = {
 	.owner = THIS_MODULE,
+	.open = fake_open,
+	.release = fake_release,
 	.unlocked_ioctl = fake_ioctl,
 };
 
@@ -263,16 +300,45 @@ static int fake_init_interrupts(struct amdgpu_device *adev, uint32_t pipe_id FAK
 	return 0;
 }
 
-static int load(void)
+/*
+ * The queues that are loaded, by their descriptor: KFD unloads a queue again when it is destroyed
+ * while it is evicted.
+ */
+#define MAX_LOADED 64
+static const void *loaded[MAX_LOADED];
+static DEFINE_SPINLOCK(loaded_lock);
+
+static bool replace_loaded(const void *mqd, const void *by)
 {
-	atomic_inc(&queues);
+	bool done = false;
+	int i;
+
+	spin_lock(&loaded_lock);
+	for (i = 0; i < MAX_LOADED && !done; i++) {
+		done = loaded[i] == mqd;
+		if (done)
+			loaded[i] = by;
+	}
+	spin_unlock(&loaded_lock);
+	return done;
+}
+
+static int load(const void *mqd)
+{
+	if (!replace_loaded(mqd, mqd)) {
+		if (!replace_loaded(NULL, mqd))
+			return -EBUSY;
+		atomic_inc(&queues);
+	}
 	atomic64_inc(&loads);
+	amdgpu_fake_engine_run(true);
 	return 0;
 }
 
-static int unload(void)
+static int unload(const void *mqd)
 {
-	atomic_dec(&queues);
+	if (replace_loaded(mqd, NULL) && atomic_dec_and_test(&queues))
+		amdgpu_fake_engine_run(false);
 	return 0;
 }
 
@@ -280,13 +346,13 @@ static int fake_hqd_load(struct amdgpu_device *adev, void *mqd, uint32_t pipe_id
 			 uint32_t __user *wptr, uint32_t wptr_shift, uint32_t wptr_mask,
 			 struct mm_struct *mm FAKE_INST)
 {
-	return load();
+	return load(mqd);
 }
 
 static int fake_hqd_sdma_load(struct amdgpu_device *adev, void *mqd, uint32_t __user *wptr,
 			      struct mm_struct *mm)
 {
-	return load();
+	return load(mqd);
 }
 
 static bool fake_hqd_is_occupied(struct amdgpu_device *adev, uint64_t queue_address,
@@ -298,7 +364,7 @@ static bool fake_hqd_is_occupied(struct amdgpu_device *adev, uint64_t queue_addr
 static int fake_hqd_destroy(struct amdgpu_device *adev, void *mqd, enum kfd_preempt_type type,
 			    unsigned int timeout, uint32_t pipe_id, uint32_t queue_id FAKE_INST)
 {
-	return unload();
+	return unload(mqd);
 }
 
 static bool fake_hqd_sdma_is_occupied(struct amdgpu_device *adev, void *mqd)
@@ -308,7 +374,7 @@ static bool fake_hqd_sdma_is_occupied(struct amdgpu_device *adev, void *mqd)
 
 static int fake_hqd_sdma_destroy(struct amdgpu_device *adev, void *mqd, unsigned int timeout)
 {
-	return unload();
+	return unload(mqd);
 }
 
 static int fake_wave_control(struct amdgpu_device *adev, uint32_t gfx_index_val,

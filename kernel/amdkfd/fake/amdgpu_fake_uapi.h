@@ -44,9 +44,30 @@ struct amdgpu_fake_state {
 	__u64 vram_bytes; /* out */
 };
 
+/*
+ * A DMA engine that reads the first word of every page of a window over and over, while a queue is
+ * loaded. It has a TLB that only the driver's flushes empty. The word of page i may be magic + i or
+ * 0 (a new page). One for each open file; stops when that is closed.
+ */
+struct amdgpu_fake_dma {
+	__u32 drm_fd;	/* in */
+	__u32 start;	/* in: 1 to start, 0 to stop and to learn what it saw */
+	__u64 va;	/* in, start */
+	__u64 pages;	/* in, start: up to AMDGPU_FAKE_DMA_PAGES */
+	__u64 magic;	/* in, start */
+	__u64 accesses; /* out, stop, like what follows */
+	__u64 hits;	/* of them through the TLB */
+	__u64 faults;	/* nothing was mapped, so nothing was read */
+	__u64 freed;	/* read from a page that nobody owns */
+	__u64 foreign;	/* read something that is not the window's */
+};
+
+#define AMDGPU_FAKE_DMA_PAGES 4096
+
 #define AMDGPU_FAKE_WALK _IOWR('F', 1, struct amdgpu_fake_walk)
 #define AMDGPU_FAKE_COPY _IOWR('F', 2, struct amdgpu_fake_copy)
 #define AMDGPU_FAKE_STATE _IOWR('F', 3, struct amdgpu_fake_state)
+#define AMDGPU_FAKE_DMA _IOWR('F', 4, struct amdgpu_fake_dma)
 
 /* Bits of an entry (GFX9; AMDGPU_PTE_* and AMDGPU_PDE_PTE in the driver's amdgpu_vm.h). */
 #define AMDGPU_FAKE_VALID (1ull << 0)

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Cases: memory changes while a DMA engine reads the window through a TLB that only the driver's
+ * flushes empty (amdgpu_fake_dma.c). It must never read a page that was freed, nor anything that is
+ * not the window's. A queue is loaded meanwhile, so every change has to stop it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kfd_gpu.h"
+
+#define RANGES 16u
+#define PAGES 4u
+#define STRIDE ((PAGES + 2) * KFD_PAGE)
+#define MAGIC 0x6d61676963000000ull
+#define CHANGES 150
+
+/* RANGES ranges of private memory; page i of the window begins with MAGIC + i. */
+struct live {
+    struct window w;
+    char *base;
+    struct queue q;
+};
+
+static void *page_of(const struct live *l, uint32_t i)
+{
+    return (char *)(uintptr_t)l->w.ranges[i / PAGES].start + i % PAGES * KFD_PAGE;
+}
+
+static void mark(const struct live *l, uint32_t i)
+{
+    *(volatile uint64_t *)page_of(l, i) = MAGIC + i;
+}
+
+static void live_start(struct test *t, struct live *l, bool batch)
+{
+    l->base = pages_new(t, RANGES * STRIDE);
+    l->w.count = RANGES;
+    for (uint32_t i = 0; i < RANGES; i++)
+        l->w.ranges[i] = (struct kfd_ioctl_userptr_range){
+            (uintptr_t)l->base + (i * 5 + 3) % RANGES * STRIDE, PAGES * KFD_PAGE};
+    for (uint32_t i = 0; i < RANGES * PAGES; i++)
+        mark(l, i);
+    queue_new(t, &l->q);
+    window_make(t, &l->w, batch);
+    CHECK(t, fake_dma_start(t->fake, t->drm, WINDOW, RANGES * PAGES, MAGIC) == 0);
+    usleep(5000);
+}
+
+/*
+ * Let the queue run for a while. It comes back after up to 100 ms more than the restore worker
+ * needs: the worker's page table updates can make KFD evict the process as a whole, too.
+ */
+static void wait_running(struct test *t)
+{
+    struct amdgpu_fake_state state = {0};
+
+    for (int ms = 0; ms < 1000 && !state.queues; ms++) {
+        usleep(1000);
+        CHECK(t, fake_state(t->fake, t->drm, &state) == 0);
+    }
+    CHECK(t, state.queues == 1);
+    usleep(1000);
+}
+
+/* What the engine saw. Without a change it reads every page, most of the time through its TLB. */
+static struct amdgpu_fake_dma live_stop(struct test *t, struct live *l)
+{
+    struct amdgpu_fake_dma seen = {0};
+
+    CHECK(t, fake_wait_restored(t->fake, t->drm) >= 0);
+    wait_running(t);
+    usleep(5000);
+    CHECK(t, fake_dma_stop(t->fake, t->drm, &seen) == 0);
+    queue_drop(t, &l->q);
+    printf("| live DMA | %lu reads, %lu through the TLB, %lu faults, %lu of freed pages, %lu "
+           "foreign |\n",
+           (unsigned long)seen.accesses, (unsigned long)seen.hits, (unsigned long)seen.faults,
+           (unsigned long)seen.freed, (unsigned long)seen.foreign);
+    CHECK(t, seen.accesses > RANGES * PAGES && seen.hits > 0);
+    return seen;
+}
+
+static void live_drop(struct test *t, struct live *l)
+{
+    window_drop(t, &l->w);
+    munmap(l->base, RANGES * STRIDE);
+}
+
+/* Run change CHANGES times under DMA. With a working driver nothing wrong is read. */
+static void under_dma(struct test *t, bool batch,
+                      void (*change)(struct test *, struct live *, uint32_t))
+{
+    struct amdgpu_fake_dma seen;
+    struct live l;
+
+    srand(20260204);
+    live_start(t, &l, batch);
+    for (int step = 0; step < CHANGES; step++) {
+        change(t, &l, (uint32_t)rand() % (RANGES * PAGES));
+        if (step % 8 == 7)
+            wait_running(t);
+    }
+    seen = live_stop(t, &l);
+    CHECK(t, seen.freed == 0 && seen.foreign == 0);
+    window_check(t, &l.w, true);
+    live_drop(t, &l);
+}
+
+static void change_dontneed(struct test *t, struct live *l, uint32_t i)
+{
+    CHECK(t, madvise(page_of(l, i), KFD_PAGE, MADV_DONTNEED) == 0);
+    mark(l, i);
+}
+
+/* Another page in its place, the old one freed. */
+static void change_replace(struct test *t, struct live *l, uint32_t i)
+{
+    char *fresh = pages_new(t, KFD_PAGE);
+
+    *(volatile uint64_t *)fresh = MAGIC + i;
+    CHECK(t, mremap(fresh, KFD_PAGE, KFD_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, page_of(l, i)) ==
+                 page_of(l, i));
+}
+
+static void change_mprotect(struct test *t, struct live *l, uint32_t i)
+{
+    CHECK(t, mprotect(page_of(l, i), KFD_PAGE, PROT_READ) == 0);
+    CHECK(t, mprotect(page_of(l, i), KFD_PAGE, PROT_READ | PROT_WRITE) == 0);
+    mark(l, i);
+}
+
+/* The parent's write after fork copies the page; the child then frees the old one. */
+static void change_fork(struct test *t, struct live *l, uint32_t i)
+{
+    pid_t child;
+
+    if (i % 8) /* a fork is slow here */
+        return;
+    child = fork();
+    if (child == 0)
+        _exit(0);
+    mark(l, i);
+    CHECK(t, child > 0 && waitpid(child, NULL, 0) == child);
+}
+
+static void change_any(struct test *t, struct live *l, uint32_t i)
+{
+    switch (rand() % 3) {
+    case 0:
+        change_dontneed(t, l, i);
+        break;
+    case 1:
+        change_replace(t, l, i);
+        break;
+    default:
+        change_mprotect(t, l, i);
+    }
+}
+
+static void dontneed_per_range(struct test *t)
+{
+    under_dma(t, false, change_dontneed);
+}
+
+static void dontneed_batch(struct test *t)
+{
+    under_dma(t, true, change_dontneed);
+}
+
+static void replace_per_range(struct test *t)
+{
+    under_dma(t, false, change_replace);
+}
+
+static void replace_batch(struct test *t)
+{
+    under_dma(t, true, change_replace);
+}
+
+static void mprotect_batch(struct test *t)
+{
+    under_dma(t, true, change_mprotect);
+}
+
+static void fork_batch(struct test *t)
+{
+    under_dma(t, true, change_fork);
+}
+
+static void any_batch(struct test *t)
+{
+    under_dma(t, true, change_any);
+}
+
+/*
+ * A range is unmapped for good. The repaired driver faults; the stock one maps the freed pages
+ * again (fixes/stale-pages.cocci) and the engine reads them.
+ */
+static void munmap_live(struct test *t, bool batch)
+{
+    struct amdgpu_fake_dma seen;
+    struct live l;
+
+    live_start(t, &l, batch);
+    CHECK(t, munmap((void *)(uintptr_t)l.w.ranges[0].start, PAGES * KFD_PAGE) == 0);
+    seen = live_stop(t, &l);
+    if (t->batch) {
+        CHECK(t, seen.freed == 0 && seen.foreign == 0 && seen.faults > 0);
+    } else {
+        CHECK(t, seen.freed + seen.foreign > 0);
+    }
+    live_drop(t, &l);
+}
+
+static void munmap_per_range(struct test *t)
+{
+    munmap_live(t, false);
+}
+
+static void munmap_batch(struct test *t)
+{
+    munmap_live(t, true);
+}
+
+static void forget_flushes(struct test *t, bool forget)
+{
+    FILE *file = fopen("/sys/module/amdgpu/parameters/fake_forget_flush", "we");
+
+    CHECK(t, file && fprintf(file, "%d\n", forget) > 0);
+    CHECK(t, !file || fclose(file) == 0);
+}
+
+/* Would a missing flush be noticed? The engine's TLB is told nothing, and must read freed pages. */
+static void forgotten_flush(struct test *t)
+{
+    struct amdgpu_fake_dma seen;
+    struct live l;
+
+    live_start(t, &l, false);
+    forget_flushes(t, true);
+    for (uint32_t i = 0; i < RANGES; i++)
+        CHECK(t, madvise(page_of(&l, i * PAGES), PAGES * KFD_PAGE, MADV_DONTNEED) == 0);
+    for (uint32_t i = 0; i < RANGES * PAGES; i++) /* the same pages, elsewhere */
+        mark(&l, (i * 29 + 7) % (RANGES * PAGES));
+    seen = live_stop(t, &l);
+    forget_flushes(t, false);
+    CHECK(t, seen.freed + seen.foreign > 0);
+    live_drop(t, &l);
+}
+
+const struct test_case live_cases[] = {
+    {"live/dontneed-per-range", dontneed_per_range, false},
+    {"live/replace-per-range", replace_per_range, false},
+    {"live/munmap-per-range", munmap_per_range, false},
+    {"live/forgotten-flush", forgotten_flush, false},
+    {"live/dontneed-batch", dontneed_batch, true},
+    {"live/replace-batch", replace_batch, true},
+    {"live/mprotect-batch", mprotect_batch, true},
+    {"live/fork-batch", fork_batch, true},
+    {"live/any-batch", any_batch, true},
+    {"live/munmap-batch", munmap_batch, true},
+    {NULL, NULL, false},
+};
