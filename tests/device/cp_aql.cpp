@@ -484,16 +484,20 @@ TEST_CASE("a packet's word in memory that the program has unmapped is a fault, n
     const uint64_t va = bench::BASE + (uint64_t(1) << 40);
     REQUIRE(sg_vm_map(b.vm, va, host, SG_PAGE_BYTES, SG_PTE_READ | SG_PTE_WRITE) == 0);
     REQUIRE(mprotect(host, SG_PAGE_BYTES, PROT_NONE) == 0);
+    const auto faults = [va] {
+        REQUIRE(eventually([] { return fake_fault_count() == 1; }));
+        CHECK(fake_fault_va() == va);
+    };
     SECTION("read: the dependent signal of a barrier")
     {
         a.submit(a.barrier(HSA_PACKET_TYPE_BARRIER_AND, {va + 64}, 0));
+        faults();
     }
     SECTION("written: a completion signal")
     {
         a.submit(a.barrier(HSA_PACKET_TYPE_BARRIER_AND, {}, va + 64));
+        faults();
     }
-    REQUIRE(eventually([] { return fake_fault_count() == 1; }));
-    CHECK(fake_fault_va() == va);
     sg_vm_unmap(b.vm, va, SG_PAGE_BYTES);
     munmap(host, SG_PAGE_BYTES);
 }
