@@ -68,14 +68,15 @@ function(hs_add_catch_test name)
     endif()
 
     # One line per instance: "suffix|mode|softgpu options". Mode as in run_test.sh.
+    string(JOIN " " softgpu_options ${arg_SOFTGPU}) # a list's semicolons would make two instances of one
     set(instances)
     if(NOT arg_DEVICE)
         list(APPEND instances "|direct|")
     elseif(NOT arg_KERNELS)
-        list(APPEND instances "|device|${arg_SOFTGPU}")
+        list(APPEND instances "|device|${softgpu_options}")
     endif()
     foreach(kernel IN LISTS arg_KERNELS)
-        list(APPEND instances ".${kernel}|softgpu|--kernel=${kernel} ${arg_SOFTGPU}")
+        list(APPEND instances ".${kernel}|softgpu|--kernel=${kernel} ${softgpu_options}")
     endforeach()
     if(arg_KERNELS)
         list(APPEND instances ".native|native|")
