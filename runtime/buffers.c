@@ -105,34 +105,29 @@ int hs_buffers_destroy(struct hs_pool *pool)
     return err;
 }
 
-int hs_buffers_map(struct hs_pool *pool, uint32_t gpu_id)
+/* All buffers, or, as far as undoing works, none. */
+static int for_all(const struct hs_buffers *b, uint32_t gpu_id,
+                   int (*call)(uint64_t, const uint32_t *, uint32_t),
+                   int (*undo)(uint64_t, const uint32_t *, uint32_t))
 {
-    const struct hs_buffers *b = &pool->buffers;
-
     for (size_t i = 0; i < b->count; i++) {
-        int err = hs_kfd_map(b->handles[i], &gpu_id, 1);
+        int err = call(b->handles[i], &gpu_id, 1);
 
         if (!err)
             continue;
         while (i-- > 0)
-            hs_kfd_unmap(b->handles[i], &gpu_id, 1);
+            undo(b->handles[i], &gpu_id, 1);
         return err;
     }
     return 0;
 }
 
+int hs_buffers_map(struct hs_pool *pool, uint32_t gpu_id)
+{
+    return for_all(&pool->buffers, gpu_id, hs_kfd_map, hs_kfd_unmap);
+}
+
 int hs_buffers_unmap(struct hs_pool *pool, uint32_t gpu_id)
 {
-    const struct hs_buffers *b = &pool->buffers;
-
-    for (size_t i = 0; i < b->count; i++) {
-        int err = hs_kfd_unmap(b->handles[i], &gpu_id, 1);
-
-        if (!err)
-            continue;
-        while (i-- > 0)
-            hs_kfd_map(b->handles[i], &gpu_id, 1);
-        return err;
-    }
-    return 0;
+    return for_all(&pool->buffers, gpu_id, hs_kfd_unmap, hs_kfd_map);
 }

@@ -38,16 +38,10 @@ static void thread_ends(void *slot)
 
 static void init(void)
 {
+    /* The key is never deleted: the library stays in the process (-z nodelete). */
     hs_epoch_readers_fence =
         syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0;
     epoch.key_made = pthread_key_create(&epoch.key, thread_ends) == 0;
-}
-
-/* The library may be unloaded while threads live on: they must not call into it when they end. */
-__attribute__((destructor)) static void fini(void)
-{
-    if (epoch.key_made)
-        pthread_key_delete(epoch.key);
 }
 
 static struct hs_epoch_slot *get_slot(void)

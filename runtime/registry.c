@@ -70,14 +70,17 @@ static struct hs_pool *pool_of(const struct slot *slot)
     return state & LEAVING ? NULL : (struct hs_pool *)state;
 }
 
-/* How many heads, or slots, start at or below an address. */
-static size_t heads_upto(const struct map *map, uint64_t address)
+/* How many of the things that begin with their start, in order, start at or below an address. */
+static inline size_t starts_upto(const uint64_t *first, size_t bytes_each, size_t left,
+                                 uint64_t address)
 {
-    size_t low = 0, left = map->count;
+    const char *starts = (const char *)first;
+    size_t low = 0;
 
     while (left) {
         size_t half = left / 2;
-        bool below = map->heads[low + half].start <= address;
+        bool below =
+            *(const uint64_t *)(const void *)(starts + (low + half) * bytes_each) <= address;
 
         low += below ? half + 1 : 0;
         left = below ? left - half - 1 : half;
@@ -85,18 +88,14 @@ static size_t heads_upto(const struct map *map, uint64_t address)
     return low;
 }
 
+static size_t heads_upto(const struct map *map, uint64_t address)
+{
+    return starts_upto(&map->heads[0].start, sizeof(map->heads[0]), map->count, address);
+}
+
 static size_t slots_upto(const struct chunk *chunk, uint64_t address)
 {
-    size_t low = 0, left = chunk->count;
-
-    while (left) {
-        size_t half = left / 2;
-        bool below = chunk->slots[low + half].start <= address;
-
-        low += below ? half + 1 : 0;
-        left = below ? left - half - 1 : half;
-    }
-    return low;
+    return starts_upto(&chunk->slots[0].start, sizeof(chunk->slots[0]), chunk->count, address);
 }
 
 /* Steps down from the last slot that starts at or below an address, as long as one may reach it. */
@@ -351,8 +350,10 @@ int hs_registry_add(struct hs_pool *pool)
     }
     for (int m = 0; m < MAPS; m++)
         free_change(&changes[m]);
+    if (err)
+        hs_error(err, "no memory to remember %zu pools", live + 1);
     pthread_mutex_unlock(&lock);
-    return err ? hs_error(err, "no memory to remember %zu pools", live + 1) : 0;
+    return err;
 }
 
 /* The slot of a pool in a map, which is there; at: its chunk. By writers. */
