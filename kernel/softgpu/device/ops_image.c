@@ -318,15 +318,15 @@ static struct sampling start_sampling(const struct sg_wave *w, const struct sg_i
 static enum sg_next op_image_sample(struct sg_wave *w, const struct sg_inst *inst)
 {
     struct sampling p = start_sampling(w, inst);
-    uint32_t value[SG_LANES][4];
     for (uint64_t exec = sg_exec(w); exec; exec &= exec - 1) {
         unsigned lane = (unsigned)__builtin_ctzll(exec), to = inst->mem.vdata;
+        uint32_t value[4];
         locate(w, inst, lane, &p, p.s.linear);
-        if (!filtered(w, &p, value[lane]))
+        if (!filtered(w, &p, value))
             return SG_FAULT;
         for (unsigned i = 0; i < 4; i++) {
             if (inst->mem.dfmt >> i & 1)
-                w->v[to++][lane] = value[lane][i];
+                w->v[to++][lane] = value[i];
         }
     }
     return SG_NEXT;

@@ -497,8 +497,8 @@ unsigned sg_decode(const struct sg_isa *isa, const uint32_t *words, unsigned ava
     if (available < format.dwords)
         return 0;
     index = isa->row[format.encoding][format.op];
-    if (format.encoding ==
-        SG_ENC_MIMG) { /* imm keeps the first dword: text.c has the name from it */
+    if (format.encoding == SG_ENC_MIMG) {
+        /* imm keeps the first dword: text.c has the name from it */
         inst->opcode = (uint16_t)(index ? index - 1 : 0);
         if (!sg_image_decode(inst, words))
             inst->fn = op_image;

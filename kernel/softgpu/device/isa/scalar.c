@@ -7,8 +7,8 @@
  */
 #include "../code.h"
 #include "operand.h"
-
 #include "sreg.h"
+
 #include <stdio.h>
 
 #define OP(name) static enum sg_next op_##name(struct sg_wave *w, const struct sg_inst *inst)
