@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Litmus tests of the memory model as kernels: workgroups on different host threads, relaxed
-// accesses with __threadfence() between them. No forbidden outcome may show up.
+// Litmus tests of the memory model as kernels: workgroups side by side, each on a compute unit
+// (under softgpu a host thread) of its own, relaxed accesses with __threadfence() between them. No
+// forbidden outcome may show up. What they cannot notice: softgpu without its fence passes, too,
+// because between two of its accesses a host's store buffer has long been written back.
 #include <catch2/catch.hpp>
 
 #include "kernels/sync_kernels.hpp"
@@ -30,7 +32,8 @@ uint32_t forbidden(litmus which)
         count += bits == 3;
         parts += bits != 0;
     }
-    WARN("one part of the outcome in " << parts << " of " << tests << " tests");
+    WARN(count << " forbidden; one part of the outcome in " << parts << " of " << tests
+               << " tests");
     CHECK(hipFree(memory) == hipSuccess);
     CHECK(hipFree(results) == hipSuccess);
     CHECK(hipFree(start) == hipSuccess);

@@ -151,19 +151,24 @@ __global__ void litmus_kernel(litmus which, uint32_t tests, uint32_t *memory, ui
         ;
     for (uint32_t i = 0; i < tests; i++) {
         uint32_t *x = memory + static_cast<size_t>(i) * litmus_line;
+        // Side by side, and not always in the same way: a turn of the second loop is some
+        // instructions.
+        atomicAdd(start, 1);
+        while (get(start) < gridDim.x * (i + 2))
+            ;
+        for (uint32_t turns = blockIdx.x % 2 ? i % 8 : i / 8 % 8; turns; turns--)
+            asm volatile("s_nop 0");
         one_test(which, blockIdx.x, x, x + litmus_line / 2, results + i);
-        if (i % 64 == 63) { // they drift apart
-            atomicAdd(start, 1);
-            while (get(start) < gridDim.x * (i / 64 + 2))
-                ;
-        }
     }
 }
 
 hipError_t launch_litmus(litmus which, uint32_t tests, uint32_t *memory, uint32_t *results,
                          uint32_t *start)
 {
-    litmus_kernel<<<which == INDEPENDENT_READS ? 4 : 2, 64>>>(which, tests, memory, results, start);
+    // All of a compute unit's LDS, so that each workgroup has one for itself (softgpu: a host
+    // thread, with as many threads as compute units).
+    litmus_kernel<<<which == INDEPENDENT_READS ? 4 : 2, 64, 65536>>>(which, tests, memory, results,
+                                                                     start);
     hipError_t result = hipGetLastError();
     return result == hipSuccess ? hipDeviceSynchronize() : result;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Kernels that synchronise, and how they are launched: for cooperative.cpp, litmus.cpp, traps.cpp.
+// Kernels that synchronise, and how they are launched: for cooperative.cpp, litmus.cpp, stops.cpp.
 #pragma once
 
 #include <hip/hip_runtime_api.h>
