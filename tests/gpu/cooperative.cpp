@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "kernels/sync_kernels.hpp"
+#include "machine.hpp"
 
 #include <hip/hip_ext.h>
 
@@ -66,7 +67,9 @@ TEST_CASE("two GPUs' workgroups meet at multi_grid.sync()")
 {
     int gpus = 0;
     REQUIRE(hipGetDeviceCount(&gpus) == hipSuccess);
-    REQUIRE(gpus == 2);
+    if (gpus < 2 && hs_test::kernel() == hs_test::Kernel::real)
+        hs_test::skip("needs two GPUs");
+    REQUIRE(gpus >= 2);
     REQUIRE(attribute(hipDeviceAttributeCooperativeMultiDeviceLaunch) == 1);
     shared_words cells(2 * 5), errors(1);
     REQUIRE(launch_multi_grid_rounds(2, 5, 10, cells.words, errors.words) == hipSuccess);
@@ -78,6 +81,9 @@ TEST_CASE("two GPUs' workgroups meet at multi_grid.sync()")
 TEST_CASE("a stream's kernels run on the compute units of its mask only")
 {
     const uint32_t groups = 64;
+    const int present = attribute(hipDeviceAttributeMultiprocessorCount);
+    if (present != 8)
+        hs_test::skip("its masks are for eight compute units");
     shared_words ids(groups);
     REQUIRE(launch_hardware_ids(groups, ids.words, nullptr) == hipSuccess);
     const std::set<uint32_t> all = [&] {
@@ -86,7 +92,7 @@ TEST_CASE("a stream's kernels run on the compute units of its mask only")
             units.insert(unit_of(ids.words[i]));
         return units;
     }();
-    CHECK(all.size() == static_cast<size_t>(attribute(hipDeviceAttributeMultiprocessorCount)));
+    CHECK(all.size() == static_cast<size_t>(present));
 
     std::set<uint32_t> seen;
     for (uint32_t mask : {0x05u, 0xfau}) { // together all eight

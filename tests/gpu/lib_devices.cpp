@@ -43,9 +43,7 @@ struct Pool {
     Pool &operator=(const Pool &) = delete;
     std::vector<int> devices() const
     {
-        int list[8], count = 8;
-        REQUIRE_HIP(hipScatterPoolGetDevices(handle, list, &count));
-        return {list, list + count};
+        return pool_devices(handle);
     }
     hipScatterPool_t handle = nullptr;
     hipScatterPoolInfo info{};

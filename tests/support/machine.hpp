@@ -48,6 +48,13 @@ inline Kernel kernel()
     return Kernel::profiler;
 }
 
+inline std::vector<int> pool_devices(hipScatterPool_t pool)
+{
+    int list[8], count = 8;
+    REQUIRE_HIP(hipScatterPoolGetDevices(pool, list, &count));
+    return {list, list + count};
+}
+
 // Does this machine have the batch ioctl? Known for an imitated kernel; a real one is asked by a
 // registration.
 inline bool has_batch()
