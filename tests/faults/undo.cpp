@@ -193,31 +193,27 @@ struct Pool {
     Pool &operator=(const Pool &) = delete;
     std::vector<int> devices() const
     {
-        int list[8], count = 8;
-        REQUIRE_HIP(hipScatterPoolGetDevices(handle, list, &count));
-        return {list, list + count};
+        return pool_devices(handle);
     }
     hipScatterPoolProps props{};
     hipScatterPool_t handle = nullptr;
     hipError_t status;
 };
 
-// On both devices where there are two; false ends the test case on a machine with one.
-bool two_devices()
+void need_two_devices()
 {
     int count = 0;
     REQUIRE_HIP(hipGetDeviceCount(&count));
     if (count < 2 && kernel() == Kernel::real)
         skip("needs two GPUs");
     REQUIRE(count == 2);
-    return true;
 }
 
 } // namespace
 
 TEST_CASE("a pool for a list of devices that fails to come into being leaves nothing")
 {
-    REQUIRE(two_devices());
+    need_two_devices();
     HS_RANDOM(random);
     const Fragments memory({1, 2, 1}, random);
     FaultTable faults;
@@ -258,7 +254,7 @@ TEST_CASE("a pool for a list of devices that fails to come into being leaves not
 
 TEST_CASE("granting and revoking that fail leave the pool's devices as they were")
 {
-    REQUIRE(two_devices());
+    need_two_devices();
     HS_RANDOM(random);
     const Fragments memory({1, 2, 1}, random);
     FaultTable faults;
