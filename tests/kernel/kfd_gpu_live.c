@@ -52,7 +52,7 @@ static void live_start(struct test *t, struct live *l, bool batch)
 
 /*
  * Let the queue run for a while. It comes back after up to 100 ms more than the restore worker
- * needs: the worker's page table updates can make KFD evict the process as a whole, too.
+ * needs: why is not known (docs/kernel.md).
  */
 static void wait_running(struct test *t)
 {
