@@ -624,8 +624,8 @@ static std::vector<uint64_t> image_arguments(const gpu &g, const image_test &t)
                         }());
                 }
     uint32_t d[8] = {uint32_t(base >> 8), uint32_t(base >> 40) | 14u << 20 | 7u << 26,
-                     (t.W - 1) | (t.H - 1) << 14, 0xfac | t.type << 28,
-                     (t.D - 1) | (t.PITCH - 1) << 13};
+                     uint32_t((t.W - 1) | (t.H - 1) << 14), 0xfac | t.type << 28,
+                     uint32_t((t.D - 1) | (t.PITCH - 1) << 13)};
     uint32_t s[4] = {t.clamp | t.clamp << 3 | t.clamp << 6 | uint32_t(!t.normalized) << 15,
                      4095u << 12, uint32_t(t.linear) << 20 | uint32_t(t.linear) << 22};
     std::vector<uint64_t> out(10);
