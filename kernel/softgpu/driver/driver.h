@@ -118,6 +118,9 @@ void *sgd_mmap(const struct sgd_file *file, void *addr, size_t len, int prot, in
  */
 bool sgd_mm_begin(void *addr, size_t len, bool gone);
 void sgd_mm_end(void *addr, size_t len, bool restore);
+/* Whether begin would do something. Takes no lock that anybody holds for long: for callers that
+ * hold locks of libc. */
+bool sgd_mm_interests(const void *addr, size_t len);
 
 /* ---- statistics ---------------------------------------------------------------------------------
  */

@@ -156,12 +156,6 @@ static int userptr_attach(struct sgd_process *p, struct sgd_buffer *buffer,
     buffer->ranges = calloc(count, sizeof(*buffer->ranges));
     if (!buffer->ranges)
         return -ENOMEM;
-    int err = userptr_pages(p, ranges, count);
-    if (err) {
-        free(buffer->ranges);
-        buffer->ranges = NULL;
-        return err;
-    }
     uint64_t offset = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct sgd_range *range = &buffer->ranges[i];
@@ -169,9 +163,17 @@ static int userptr_attach(struct sgd_process *p, struct sgd_buffer *buffer,
         range->cpu.start = ranges[i].start;
         range->cpu.end = ranges[i].start + ranges[i].size;
         range->cpu.owner = buffer;
-        sgd_itree_insert(&p->cpu_ranges, &range->cpu);
-        sgd_notifier_watch(range->cpu.start, range->cpu.end);
+        sgd_watch_insert(&p->cpu_ranges, &range->cpu);
         offset += ranges[i].size;
+    }
+    /* Only now, as Linux does: what is unmapped from here on waits for the lock, and is noticed. */
+    int err = userptr_pages(p, ranges, count);
+    if (err) {
+        for (uint32_t i = 0; i < count; i++)
+            sgd_watch_remove(&p->cpu_ranges, &buffer->ranges[i].cpu);
+        free(buffer->ranges);
+        buffer->ranges = NULL;
+        return err;
     }
     buffer->range_count = count;
     p->userptr_buffers++;
@@ -223,7 +225,7 @@ static void backing_detach(struct sgd_process *p, struct sgd_buffer *buffer)
     switch (buffer->backing) {
     case SGD_USERPTR:
         for (uint32_t i = 0; i < buffer->range_count; i++)
-            sgd_itree_remove(&p->cpu_ranges, &buffer->ranges[i].cpu);
+            sgd_watch_remove(&p->cpu_ranges, &buffer->ranges[i].cpu);
         p->userptr_buffers--;
         p->userptr_ranges -= buffer->range_count;
         p->userptr_bytes -= buffer->bytes;

@@ -22,17 +22,65 @@ struct sgd_device_map { /* VRAM, doorbells and so on, as the program has them ma
  */
 static _Atomic uint64_t watch_low = UINT64_MAX, watch_high;
 
-/* Set while this thread runs driver code: its own calls, and signal handlers that interrupt it,
- * pass. */
-static _Thread_local bool busy;
+/*
+ * Set while this thread runs driver code: its own calls, and signal handlers that interrupt it,
+ * pass. The TLS model that needs no allocation: libc's munmap comes here with its locks held.
+ */
+static _Thread_local bool busy __attribute__((tls_model("initial-exec")));
 
-void sgd_notifier_watch(uint64_t start, uint64_t end)
+/*
+ * Over the trees cpu_ranges and cpu_devices, whose writers hold the process lock as well.
+ * Innermost: nothing is called or allocated under it, so that any thread may ask at any time
+ * whether a range interests us, whatever locks of libc or the program it holds.
+ */
+static pthread_mutex_t watch_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void watch(uint64_t start, uint64_t end)
 {
     uint64_t low = atomic_load(&watch_low), high = atomic_load(&watch_high);
     while (start < low && !atomic_compare_exchange_weak(&watch_low, &low, start))
         ;
     while (end > high && !atomic_compare_exchange_weak(&watch_high, &high, end))
         ;
+}
+
+static bool watch_enter(void)
+{
+    bool outer = busy;
+    busy = true;
+    pthread_mutex_lock(&watch_lock);
+    return outer;
+}
+
+static void watch_leave(bool outer)
+{
+    pthread_mutex_unlock(&watch_lock);
+    busy = outer;
+}
+
+void sgd_watch_insert(struct sgd_itree *tree, struct sgd_inode *node)
+{
+    watch(node->start, node->end);
+    bool outer = watch_enter();
+    sgd_itree_insert(tree, node);
+    watch_leave(outer);
+}
+
+void sgd_watch_remove(struct sgd_itree *tree, struct sgd_inode *node)
+{
+    bool outer = watch_enter();
+    sgd_itree_remove(tree, node);
+    watch_leave(outer);
+}
+
+void sgd_watch_before_fork(void)
+{
+    pthread_mutex_lock(&watch_lock);
+}
+
+void sgd_watch_after_fork(void)
+{
+    pthread_mutex_unlock(&watch_lock);
 }
 
 /* ---- registered memory
@@ -102,8 +150,7 @@ static int device_map_add(struct sgd_process *p, uint64_t start, uint64_t end)
         return -ENOMEM;
     map->node.start = start;
     map->node.end = end;
-    sgd_itree_insert(&p->cpu_devices, &map->node);
-    sgd_notifier_watch(start, end);
+    sgd_watch_insert(&p->cpu_devices, &map->node);
     return 0;
 }
 
@@ -112,7 +159,7 @@ static void device_map_cut(struct sgd_process *p, uint64_t start, uint64_t end)
     struct sgd_inode *node;
     while ((node = sgd_itree_first(&p->cpu_devices, start, end))) {
         uint64_t low = node->start, high = node->end;
-        sgd_itree_remove(&p->cpu_devices, node);
+        sgd_watch_remove(&p->cpu_devices, node);
         free(node);
         if (low < start)
             device_map_add(p, low, start);
@@ -124,16 +171,34 @@ static void device_map_cut(struct sgd_process *p, uint64_t start, uint64_t end)
 /* ---- what the host layer calls
  * ---------------------------------------------------------------------- */
 
+static bool interests(uint64_t start, uint64_t end)
+{
+    if (start >= atomic_load_explicit(&watch_high, memory_order_relaxed) ||
+        end <= atomic_load_explicit(&watch_low, memory_order_relaxed) || end <= start || busy)
+        return false;
+    const struct sgd_process *p = sgd_process();
+    if (!p)
+        return false;
+    bool outer = watch_enter();
+    bool yes =
+        sgd_itree_first(&p->cpu_ranges, start, end) || sgd_itree_first(&p->cpu_devices, start, end);
+    watch_leave(outer);
+    return yes;
+}
+
+bool sgd_mm_interests(const void *addr, size_t len)
+{
+    return interests((uint64_t)(uintptr_t)addr & ~(uint64_t)(SG_PAGE_BYTES - 1),
+                     sgd_page_up((uint64_t)(uintptr_t)addr + len));
+}
+
 bool sgd_mm_begin(void *addr, size_t len, bool gone)
 {
     uint64_t start = (uint64_t)(uintptr_t)addr & ~(uint64_t)(SG_PAGE_BYTES - 1);
     uint64_t end = sgd_page_up((uint64_t)(uintptr_t)addr + len);
-    if (start >= atomic_load_explicit(&watch_high, memory_order_relaxed) ||
-        end <= atomic_load_explicit(&watch_low, memory_order_relaxed) || end <= start || busy)
+    if (!interests(start, end))
         return false;
     struct sgd_process *p = sgd_process();
-    if (!p)
-        return false;
     busy = true;
     pthread_mutex_lock(&p->lock);
     bool registered = sgd_itree_first(&p->cpu_ranges, start, end) != NULL;

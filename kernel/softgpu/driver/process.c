@@ -206,10 +206,12 @@ void sgd_before_fork(void)
         pthread_mutex_lock(&p->lock);
         pthread_mutex_lock(&p->event_lock);
     }
+    sgd_watch_before_fork();
 }
 
 void sgd_after_fork_in_parent(void)
 {
+    sgd_watch_after_fork();
     struct sgd_process *p = sgd_process();
     if (p) {
         pthread_mutex_unlock(&p->event_lock);
@@ -225,6 +227,7 @@ void sgd_after_fork_in_parent(void)
  */
 void sgd_after_fork_in_child(void)
 {
+    sgd_watch_after_fork();
     struct sgd_process *p = sgd_process();
     if (p) {
         sgd_close_imports(p);

@@ -2,7 +2,7 @@
 /*
  * Inside the driver layer: the KFD process, its GPUs, buffers, events and queues, and the handlers
  * of the ioctl table. One mutex (process->lock) covers buffers, queues and everything but events,
- * which have their own. Order: process->lock, then event_lock.
+ * which have their own. Order: process->lock, then event_lock or the notifier's.
  */
 #ifndef SGD_PROCESS_H
 #define SGD_PROCESS_H
@@ -143,6 +143,10 @@ sgd_handler sgd_ioc_set_memory_policy, sgd_ioc_get_clock_counters, sgd_ioc_get_p
 /* copy_from_user, copy_to_user: 0 or -EFAULT, never a signal. */
 int sgd_copy_in(void *to, const void *from_program, size_t bytes);
 int sgd_copy_out(void *to_program, const void *from, size_t bytes);
+
+/* notifier.c: its lock, around a fork. */
+void sgd_watch_before_fork(void);
+void sgd_watch_after_fork(void);
 
 /* A descriptor that the program must not be able to close, or no longer so. */
 void sgd_protect_fd(int fd, bool protect);

@@ -51,6 +51,12 @@ struct sgh_real {
 };
 extern struct sgh_real sgh_real;
 
+/* ---- libc_calls.c
+ * --------------------------------------------------------------------------------- */
+
+/* Once, before the program runs. */
+void sgh_redirect_libc(void);
+
 /* ---- fds.c
  * ---------------------------------------------------------------------------------------- */
 

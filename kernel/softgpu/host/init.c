@@ -81,6 +81,10 @@ void sgh_ready(void)
 __attribute__((constructor)) static void on_load(void)
 {
     sgh_ready();
+#ifndef SGH_SANITIZED /* a sanitizer's own allocator does not call libc, and its checks do not run \
+                         in libc's calls at a thread's end */
+    sgh_redirect_libc();
+#endif
 }
 
 /* Of processes that used the GPU, at their end: by exit, by _exit, or by abort after a memory

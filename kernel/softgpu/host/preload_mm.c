@@ -2,8 +2,7 @@
 /*
  * Interposed calls that change the program's address space. They go to the kernel directly: such
  * calls come from allocators, before constructors and from signal handlers. What libc unmaps inside
- * of itself (thread stacks, malloc's trimming) does not pass here; docs/softgpu.md says what that
- * means.
+ * of itself comes here by way of libc_calls.c.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -227,3 +227,15 @@ hipError_t launch_stop(stop how, uint32_t *word)
     hipError_t result = hipGetLastError();
     return result == hipSuccess ? hipDeviceSynchronize() : result;
 }
+
+__global__ void load_kernel(const volatile uint32_t *from, volatile uint32_t *to)
+{
+    *to = *from;
+}
+
+hipError_t launch_load(const uint32_t *from, uint32_t *to)
+{
+    load_kernel<<<1, 1>>>(from, to);
+    hipError_t result = hipGetLastError();
+    return result == hipSuccess ? hipDeviceSynchronize() : result;
+}

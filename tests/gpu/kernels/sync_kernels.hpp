@@ -25,3 +25,5 @@ hipError_t launch_hardware_ids(uint32_t groups, uint32_t *ids, hipStream_t strea
 
 enum class stop { trap, debug_trap, illegal, wild_store, aperture, endless, halted, killed };
 hipError_t launch_stop(stop how, uint32_t *word);
+// *to = *from
+hipError_t launch_load(const uint32_t *from, uint32_t *to);
