@@ -3,7 +3,10 @@
 // interrupts.
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "kfd.hpp"
@@ -113,6 +116,18 @@ TEST_CASE("a wait times out after its time")
     CHECK(destroy(kfd, id) == 0);
 }
 
+// Until the thread has said its number and sleeps: it can sleep nowhere but in what it calls next.
+static void until_asleep(const std::atomic<int> &tid)
+{
+    std::string state;
+    while (state != "S") {
+        std::this_thread::yield();
+        std::ifstream stat("/proc/self/task/" + std::to_string(tid) + "/stat");
+        std::string skip;
+        stat >> skip >> skip >> state; // the name has no space
+    }
+}
+
 TEST_CASE("a waiter is woken by another thread, by the device, and by destruction")
 {
     Kfd kfd;
@@ -121,8 +136,12 @@ TEST_CASE("a waiter is woken by another thread, by the device, and by destructio
     uint32_t result = 99;
     std::vector<kfd_event_data> events(1);
     events[0].event_id = id;
-    std::thread waiter([&] { ret = wait(kfd, events, false, 60000, &result); });
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::atomic<int> tid = 0;
+    std::thread waiter([&] {
+        tid = gettid();
+        ret = wait(kfd, events, false, 60000, &result);
+    });
+    until_asleep(tid);
     SECTION("SET_EVENT")
     {
         REQUIRE(set(kfd, id) == 0);

@@ -32,12 +32,19 @@ class Kfd
     explicit Kfd(sgd_kernel kernel = SGD_KERNEL_BATCH, bool ipc = false)
     {
         static const sgd_host_ops ops = {[](int fd, sgd_file *out) {
-                                             if (fd != 1000 && fd != 1001 && fd != 1002)
+                                             if (fd >= 1000 && fd <= 1002)
+                                                 *out = render(fd - 1000);
+                                             else if (fd >= 2000 && fd < next_fd())
+                                                 *out = made[static_cast<size_t>(fd - 2000)];
+                                             else
                                                  return false;
-                                             *out = render(fd - 1000);
                                              return true;
                                          },
-                                         [](int, bool) {}};
+                                         [](int, bool) {},
+                                         [](const sgd_file *opened, int) {
+                                             made.push_back(*opened);
+                                             return next_fd() - 1;
+                                         }};
         static struct sgd_config config;
         config = {};
         config.kernel = kernel;
@@ -52,6 +59,13 @@ class Kfd
             for (uint32_t gpu = 0; gpu < 2; gpu++)
                 acquire(gpu, 1000 + gpu);
         }
+    }
+
+    // Descriptors that the driver made: 2000 and following.
+    static inline std::vector<sgd_file> made;
+    static int next_fd()
+    {
+        return 2000 + static_cast<int>(made.size());
     }
 
     // Render nodes as descriptors 1000, 1001 and, a second time for the first GPU, 1002.

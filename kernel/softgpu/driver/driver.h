@@ -68,11 +68,11 @@ uint64_t sgd_system_memory_bytes(const struct sgd_config *config);
 /* ---- life ---------------------------------------------------------------------------------------
  */
 
-enum sgd_file_kind { SGD_FILE_KFD = 1, SGD_FILE_RENDER = 2 };
+enum sgd_file_kind { SGD_FILE_KFD = 1, SGD_FILE_RENDER = 2, SGD_FILE_DMABUF = 3 };
 
 struct sgd_file {     /* an open file description */
     uint8_t kind;     /* enum sgd_file_kind */
-    uint8_t gpu;      /* SGD_FILE_RENDER: index of the GPU */
+    uint8_t gpu;      /* not SGD_FILE_KFD: index of the GPU */
     uint16_t process; /* generation of the process that opened it: differs in the child of a fork */
     uint32_t id;      /* unique; descriptors made by dup share it */
 };
@@ -83,6 +83,8 @@ struct sgd_host_ops {
     bool (*file_of_fd)(int fd, struct sgd_file *file);
     /* A descriptor that the program must not be able to close, or no longer so. */
     void (*protect_fd)(int fd, bool protect);
+    /* A descriptor for an open file; close-on-exec if flags say O_CLOEXEC. Negative errno. */
+    int (*new_fd)(const struct sgd_file *file, int flags);
 };
 
 /* Once, before anything else. Keeps both pointers. */
@@ -91,6 +93,8 @@ const struct sgd_config *sgd_config(void);
 /* 0 or negative errno. Opening /dev/kfd makes the KFD process; there is one however often it is
  * opened. */
 int sgd_open(enum sgd_file_kind kind, uint32_t gpu, struct sgd_file *file);
+/* The last descriptor of an open file goes away. */
+void sgd_file_closed(const struct sgd_file *file);
 /* Around fork(): all driver locks are held between them. The child has no KFD process. */
 void sgd_before_fork(void);
 void sgd_after_fork_in_parent(void);
@@ -102,6 +106,7 @@ void sgd_after_fork_in_child(void);
 /* Both return 0 or a positive result, or a negative errno. `arg` is an address of the program. */
 long sgd_kfd_ioctl(const struct sgd_file *file, unsigned int cmd, void *arg);
 long sgd_render_ioctl(const struct sgd_file *file, unsigned int cmd, void *arg);
+long sgd_dmabuf_ioctl(unsigned int cmd);
 /* mmap of a descriptor of ours. Returns MAP_FAILED with *err (positive errno). */
 void *sgd_mmap(const struct sgd_file *file, void *addr, size_t len, int prot, int flags,
                off_t offset, int *err);

@@ -116,7 +116,7 @@ static const struct entry table[256] = {
     E(SET_XNACK_MODE, kfd_ioctl_set_xnack_mode_args, 1, 1, EVERY, sgd_ioc_set_xnack_mode),
     E(CRIU_OP, kfd_ioctl_criu_args, 1, 1, EVERY, NULL),
     E(AVAILABLE_MEMORY, kfd_ioctl_get_available_memory_args, 1, 1, EVERY, sgd_ioc_available_memory),
-    [NR_EXPORT_DMABUF] = {16, 1, 1, NEWER, NULL},
+    [NR_EXPORT_DMABUF] = {16, 1, 1, NEWER, sgd_ioc_export_dmabuf},
     [NR_RUNTIME_ENABLE] = {16, 1, 1, NEWER, NULL},
     [NR_DBG_TRAP] = {32, 1, 1, NEWER, NULL},
     [NR_CREATE_PROCESS] = {8, 1, 1, NEWER, NULL},

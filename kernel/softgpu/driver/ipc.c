@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "process.h"
+#include "bo.h"
 #include "raw.h"
 
 enum { EXPORTS = 4096 };
@@ -68,9 +68,9 @@ static int new_slot(struct sgd_process *p, struct sgd_buffer *buffer, uint32_t u
     if (getrandom(&cookie, sizeof(cookie), 0) != sizeof(cookie))
         return -ENOMEM;
     struct sgd_export *e = &table[slot];
-    e->offset = buffer->arena_offset;
+    e->offset = buffer->bo->offset;
     e->bytes = buffer->bytes;
-    e->fd = (uint32_t)(buffer->backing == SGD_VRAM ? p->gpus[buffer->gpu].vram.fd : p->gtt.fd);
+    e->fd = (uint32_t)sgd_bo_arena(p, buffer->bo)->fd;
     e->gpu_id = p->gpus[buffer->gpu].gpu_id;
     e->alloc_flags = buffer->flags & ~KFD_IOC_ALLOC_MEM_FLAGS_AQL_QUEUE_MEM;
     e->user_flags = user_flags;
@@ -183,7 +183,7 @@ int sgd_ioc_ipc_import(struct sgd_process *p, void *data)
                             &buffer);
     if (!err) {
         args->handle = buffer->handle;
-        args->mmap_offset = sgd_buffer_mmap_offset(p, buffer);
+        args->mmap_offset = sgd_buffer_mmap_offset(buffer);
         args->flags = e.user_flags;
     }
     pthread_mutex_unlock(&p->lock);

@@ -10,17 +10,13 @@
 
 #include <hip_scatter/kfd_batch.h>
 
+#include "bo.h"
 #include "memory.h"
-#include "process.h"
 #include "raw.h"
 
 /* KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE, which the system's header writes as a shift that overflows an
  * int. */
 #define FLAG_WRITABLE (1u << 31)
-
-/* Offsets for mmap of a render node: the arena (GPU index, or the GTT's) above, the place in it
- * below. */
-enum { FILE_OFFSET_SHIFT = 44 };
 
 /* ---- handles
  * ---------------------------------------------------------------------------------------- */
@@ -32,10 +28,10 @@ static int handle_alloc(struct sgd_gpu *gpu, struct sgd_buffer *buffer)
         number++;
     if (number >= gpu->handle_capacity) {
         uint32_t capacity = gpu->handle_capacity ? 2 * gpu->handle_capacity : 256;
-        struct sgd_buffer **grown = realloc(gpu->handles, capacity * sizeof(*grown));
+        struct sgd_buffer **grown = realloc(gpu->handles, capacity * sizeof(void *));
         if (!grown)
             return -ENOMEM;
-        memset(grown + gpu->handle_capacity, 0, (capacity - gpu->handle_capacity) * sizeof(*grown));
+        memset(grown + gpu->handle_capacity, 0, (capacity - gpu->handle_capacity) * sizeof(void *));
         gpu->handles = grown;
         gpu->handle_capacity = capacity;
         if (number == 0)
@@ -65,67 +61,26 @@ static void handle_free(struct sgd_gpu *gpu, uint64_t handle)
 /* ---- backing memory
  * --------------------------------------------------------------------------------- */
 
-static struct sgd_arena *arena_of(struct sgd_process *p, const struct sgd_buffer *buffer)
+void *sgd_buffer_host(struct sgd_process *p, const struct sgd_buffer *buffer)
 {
     switch (buffer->backing) {
     case SGD_VRAM:
-        return &p->gpus[buffer->gpu].vram;
     case SGD_GTT:
+        return sgd_bo_host(p, buffer->bo);
     case SGD_DOORBELL:
     case SGD_MMIO:
-        return &p->gtt;
-    default:
-        return NULL;
-    }
-}
-
-void *sgd_buffer_host(struct sgd_process *p, const struct sgd_buffer *buffer)
-{
-    if (buffer->backing == SGD_SHARED)
+        return p->gtt.base + buffer->arena_offset;
+    case SGD_SHARED:
         return buffer->shared_host;
-    const struct sgd_arena *arena = arena_of(p, buffer);
-    return arena ? arena->base + buffer->arena_offset : NULL;
+    case SGD_USERPTR:
+        break;
+    }
+    return NULL;
 }
 
-uint64_t sgd_buffer_mmap_offset(const struct sgd_process *p, const struct sgd_buffer *buffer)
+uint64_t sgd_buffer_mmap_offset(const struct sgd_buffer *buffer)
 {
-    if (buffer->backing == SGD_SHARED)
-        return buffer->file_node.start;
-    uint64_t arena = buffer->backing == SGD_VRAM ? buffer->gpu : p->gpu_count;
-    return (arena + 1) << FILE_OFFSET_SHIFT | buffer->arena_offset;
-}
-
-/* amdgpu_amdkfd_gpuvm.c, amdgpu_amdkfd_reserve_mem_limit; page tables are estimated at 1/16384. */
-static uint64_t vram_limit(const struct sgd_process *p)
-{
-    uint64_t vram = sgd_config()->vram_bytes;
-    return vram - ((sgd_system_memory_bytes(sgd_config()) + p->gpu_count * vram) >> 14);
-}
-
-static int reserve(struct sgd_process *p, struct sgd_gpu *gpu, enum sgd_backing backing,
-                   uint64_t bytes)
-{
-    uint64_t system = backing == SGD_GTT || backing == SGD_USERPTR ? bytes : 0;
-    uint64_t ttm = backing == SGD_GTT ? bytes : 0;
-    uint64_t vram = backing == SGD_VRAM ? bytes : 0;
-    if (bytes > 1ull << 47 || p->system_used + system > p->system_limit ||
-        p->ttm_used + ttm > p->ttm_limit || gpu->vram_used + vram > vram_limit(p))
-        return -ENOMEM;
-    p->system_used += system;
-    p->ttm_used += ttm;
-    gpu->vram_used += vram;
-    return 0;
-}
-
-static void unreserve(struct sgd_process *p, struct sgd_gpu *gpu, enum sgd_backing backing,
-                      uint64_t bytes)
-{
-    if (backing == SGD_GTT || backing == SGD_USERPTR)
-        p->system_used -= bytes;
-    if (backing == SGD_GTT)
-        p->ttm_used -= bytes;
-    if (backing == SGD_VRAM)
-        gpu->vram_used -= bytes;
+    return buffer->bo ? buffer->bo->file_node.start : buffer->file_node.start;
 }
 
 static int check_range(struct sgd_process *p, uint64_t start, uint64_t bytes)
@@ -153,6 +108,8 @@ static int userptr_pages(struct sgd_process *p, const struct kfd_ioctl_userptr_r
 static int userptr_attach(struct sgd_process *p, struct sgd_buffer *buffer,
                           const struct kfd_ioctl_userptr_range *ranges, uint32_t count)
 {
+    if (buffer->bytes > 1ull << 47 || p->system_used + buffer->bytes > p->system_limit)
+        return -ENOMEM;
     buffer->ranges = calloc(count, sizeof(*buffer->ranges));
     if (!buffer->ranges)
         return -ENOMEM;
@@ -176,6 +133,7 @@ static int userptr_attach(struct sgd_process *p, struct sgd_buffer *buffer,
         return err;
     }
     buffer->range_count = count;
+    p->system_used += buffer->bytes;
     p->userptr_buffers++;
     p->userptr_ranges += count;
     p->userptr_bytes += buffer->bytes;
@@ -185,7 +143,7 @@ static int userptr_attach(struct sgd_process *p, struct sgd_buffer *buffer,
 static int backing_attach(struct sgd_process *p, struct sgd_gpu *gpu, struct sgd_buffer *buffer,
                           const struct kfd_ioctl_userptr_range *ranges, uint32_t range_count)
 {
-    int err;
+    int err = 0;
     switch (buffer->backing) {
     case SGD_USERPTR:
         return userptr_attach(p, buffer, ranges, range_count);
@@ -196,26 +154,19 @@ static int backing_attach(struct sgd_process *p, struct sgd_gpu *gpu, struct sgd
         buffer->arena_offset = gpu->mmio_offset;
         return 0;
     case SGD_SHARED:
-        buffer->file_node.start = (p->gpu_count + 2ull) << FILE_OFFSET_SHIFT | p->shared_offset;
+        buffer->file_node.start = sgd_shared_mmap_offset(p, buffer->bytes);
         buffer->file_node.end = buffer->file_node.start + buffer->bytes;
         buffer->file_node.owner = buffer;
-        p->shared_offset += buffer->bytes;
         sgd_itree_insert(&p->file_offsets, &buffer->file_node);
         return 0;
     case SGD_VRAM:
     case SGD_GTT:
-        /* Huge alignment where it can matter, as the VRAM manager does. */
-        err = sgd_arena_alloc(arena_of(p, buffer), buffer->bytes,
-                              buffer->bytes >= 2u << 20 ? 2u << 20 : SG_PAGE_BYTES,
-                              &buffer->arena_offset);
-        if (err)
-            return err;
-        buffer->file_node.start = sgd_buffer_mmap_offset(p, buffer);
-        buffer->file_node.end = buffer->file_node.start + buffer->bytes;
-        buffer->file_node.owner = buffer;
-        sgd_itree_insert(&p->file_offsets, &buffer->file_node);
-        *(buffer->backing == SGD_VRAM ? &p->vram_bytes : &p->gtt_bytes) += buffer->bytes;
-        return 0;
+        if (buffer->bo) /* a dma-buf's */
+            sgd_bo_get(buffer->bo);
+        else
+            err = sgd_bo_create(p, gpu->index, buffer->backing == SGD_VRAM, true, buffer->bytes, 0,
+                                &buffer->bo);
+        return err;
     }
     return -EINVAL;
 }
@@ -229,6 +180,7 @@ static void backing_detach(struct sgd_process *p, struct sgd_buffer *buffer)
         p->userptr_buffers--;
         p->userptr_ranges -= buffer->range_count;
         p->userptr_bytes -= buffer->bytes;
+        p->system_used -= buffer->bytes;
         free(buffer->ranges);
         break;
     case SGD_SHARED:
@@ -238,14 +190,39 @@ static void backing_detach(struct sgd_process *p, struct sgd_buffer *buffer)
     case SGD_VRAM:
     case SGD_GTT:
         sgd_ipc_unexport(p, buffer);
-        sgd_itree_remove(&p->file_offsets, &buffer->file_node);
-        sgd_arena_free(arena_of(p, buffer), buffer->arena_offset, buffer->bytes);
-        *(buffer->backing == SGD_VRAM ? &p->vram_bytes : &p->gtt_bytes) -= buffer->bytes;
+        sgd_bo_put(p, buffer->bo);
         break;
     case SGD_DOORBELL:
     case SGD_MMIO:
         break;
     }
+}
+
+/* A buffer as *as describes it, with its backing and a handle. */
+static int buffer_create(struct sgd_process *p, const struct sgd_buffer *as,
+                         const struct kfd_ioctl_userptr_range *ranges, uint32_t range_count,
+                         struct sgd_buffer **out)
+{
+    struct sgd_gpu *gpu = &p->gpus[as->gpu];
+    struct sgd_buffer *buffer =
+        calloc(1, sizeof(*buffer) + p->gpu_count * sizeof(buffer->va_nodes[0]));
+    if (!buffer)
+        return -ENOMEM;
+    *buffer = *as;
+    int err = backing_attach(p, gpu, buffer, ranges, range_count);
+    if (err)
+        goto fail;
+    err = handle_alloc(gpu, buffer);
+    if (err)
+        goto fail_attached;
+    p->buffer_count++;
+    *out = buffer;
+    return 0;
+fail_attached:
+    backing_detach(p, buffer);
+fail:
+    free(buffer);
+    return err;
 }
 
 /* Caller holds the lock and has checked the arguments that the ioctl handlers check. */
@@ -267,60 +244,40 @@ int sgd_alloc_buffer(struct sgd_process *p, struct sgd_gpu *gpu, uint64_t va, ui
     else
         return -EINVAL;
 
-    struct sgd_buffer *buffer =
-        calloc(1, sizeof(*buffer) + p->gpu_count * sizeof(buffer->va_nodes[0]));
-    if (!buffer)
-        return -ENOMEM;
     /* The hardware wants an AQL ring mapped twice in a row: half of the size is memory. */
     uint64_t bytes = sgd_page_up(flags & KFD_IOC_ALLOC_MEM_FLAGS_AQL_QUEUE_MEM ? size >> 1 : size);
-    *buffer = (struct sgd_buffer){
+    const struct sgd_buffer buffer = {
         .gpu = gpu->index, .flags = flags, .backing = backing, .va = va, .bytes = bytes};
-    int err = bytes ? reserve(p, gpu, backing, bytes) : -EINVAL;
-    if (err)
-        goto fail;
-    err = backing_attach(p, gpu, buffer, ranges, range_count);
-    if (err)
-        goto fail_reserved;
-    err = handle_alloc(gpu, buffer);
-    if (err)
-        goto fail_attached;
-    p->buffer_count++;
-    *out = buffer;
-    return 0;
-fail_attached:
-    backing_detach(p, buffer);
-fail_reserved:
-    unreserve(p, gpu, backing, bytes);
-fail:
-    free(buffer);
-    return err;
+    return bytes ? buffer_create(p, &buffer, ranges, range_count, out) : -EINVAL;
 }
 
 int sgd_import_buffer(struct sgd_process *p, struct sgd_gpu *gpu, uint64_t va, uint64_t bytes,
                       uint32_t flags, int fd, uint64_t file_offset, void *host,
                       struct sgd_buffer **out)
 {
-    struct sgd_buffer *buffer =
-        calloc(1, sizeof(*buffer) + p->gpu_count * sizeof(buffer->va_nodes[0]));
-    if (!buffer)
-        return -ENOMEM;
-    *buffer = (struct sgd_buffer){.gpu = gpu->index,
-                                  .flags = flags,
-                                  .backing = SGD_SHARED,
-                                  .va = va,
-                                  .bytes = bytes,
-                                  .arena_offset = file_offset,
-                                  .shared_fd = fd,
-                                  .shared_host = host};
-    int err = handle_alloc(gpu, buffer); /* no memory is reserved: the exporter's is used */
-    if (err) {
-        free(buffer);
-        return err;
-    }
-    backing_attach(p, gpu, buffer, NULL, 0); /* cannot fail for this backing */
-    p->buffer_count++;
-    *out = buffer;
-    return 0;
+    const struct sgd_buffer buffer = {.gpu = gpu->index,
+                                      .flags = flags,
+                                      .backing = SGD_SHARED,
+                                      .va = va,
+                                      .bytes = bytes,
+                                      .arena_offset = file_offset,
+                                      .shared_fd = fd,
+                                      .shared_host = host};
+    return buffer_create(p, &buffer, NULL, 0, out);
+}
+
+int sgd_import_bo(struct sgd_process *p, struct sgd_gpu *gpu, uint64_t va, struct sgd_bo *bo,
+                  struct sgd_buffer **out)
+{
+    const struct sgd_buffer buffer = {
+        .gpu = gpu->index,
+        .flags = (bo->vram ? KFD_IOC_ALLOC_MEM_FLAGS_VRAM : KFD_IOC_ALLOC_MEM_FLAGS_GTT) |
+                 FLAG_WRITABLE | KFD_IOC_ALLOC_MEM_FLAGS_EXECUTABLE,
+        .backing = bo->vram ? SGD_VRAM : SGD_GTT,
+        .va = va,
+        .bytes = bo->bytes,
+        .bo = bo};
+    return buffer_create(p, &buffer, NULL, 0, out);
 }
 
 void sgd_close_imports(struct sgd_process *p)
@@ -573,7 +530,7 @@ int sgd_ioc_alloc_memory(struct sgd_process *p, void *data)
         if (flags & KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP)
             args->mmap_offset = SGD_MMAP_TYPE_MMIO | (uint64_t)gpu->gpu_id << SGD_MMAP_GPU_ID_SHIFT;
         else
-            args->mmap_offset = sgd_buffer_mmap_offset(p, buffer);
+            args->mmap_offset = sgd_buffer_mmap_offset(buffer);
     }
     pthread_mutex_unlock(&p->lock);
     if (ranges != &single)
@@ -630,7 +587,6 @@ int sgd_ioc_free_memory(struct sgd_process *p, void *data)
         handle_free(&p->gpus[buffer->gpu], buffer->handle);
         p->buffer_count--;
         backing_detach(p, buffer);
-        unreserve(p, &p->gpus[buffer->gpu], buffer->backing, buffer->bytes);
         free(buffer);
     }
     pthread_mutex_unlock(&p->lock);
@@ -644,26 +600,9 @@ int sgd_ioc_available_memory(struct sgd_process *p, void *data)
     if (!gpu)
         return -EINVAL;
     pthread_mutex_lock(&p->lock);
-    uint64_t limit = vram_limit(p);
-    args->available = (limit - gpu->vram_used) & ~(uint64_t)((2u << 20) - 1);
+    uint64_t limit = sgd_vram_limit(p);
+    args->available =
+        (limit < gpu->vram_used ? 0 : limit - gpu->vram_used) & ~(uint64_t)((2u << 20) - 1);
     pthread_mutex_unlock(&p->lock);
     return 0;
-}
-
-/*
- * Nothing that we imitate exports a dma-buf (6.1's KFD does not, and render-node buffers are not
- * implemented), so no descriptor can be one of ours: dma_buf_get's answer to any other file.
- */
-int sgd_ioc_get_dmabuf_info(struct sgd_process *p, void *data)
-{
-    (void)p;
-    (void)data;
-    return -EINVAL;
-}
-
-int sgd_ioc_import_dmabuf(struct sgd_process *p, void *data)
-{
-    (void)p;
-    (void)data;
-    return -EINVAL;
 }

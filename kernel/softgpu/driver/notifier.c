@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "process.h"
 #include "raw.h"
+#include "render.h"
 #include "stats.h"
 
 struct sgd_device_map { /* VRAM, doorbells and so on, as the program has them mapped */
@@ -267,11 +268,26 @@ static int resolve_render(struct sgd_process *p, uint64_t offset, size_t len, in
     struct sgd_inode *node = sgd_itree_first(&p->file_offsets, offset, offset + 1);
     if (!node || offset + sgd_page_up(len) > node->end)
         return -EINVAL;
-    const struct sgd_buffer *buffer = node->owner;
-    *fd = buffer->backing == SGD_SHARED ? buffer->shared_fd
-          : buffer->backing == SGD_VRAM ? p->gpus[buffer->gpu].vram.fd
-                                        : p->gtt.fd;
-    *file_offset = buffer->arena_offset + (offset - node->start);
+    if (sgd_mmap_offset_is_shared(p, offset)) {
+        const struct sgd_buffer *buffer = node->owner;
+        *fd = buffer->shared_fd;
+        *file_offset = buffer->arena_offset + (offset - node->start);
+    } else {
+        const struct sgd_bo *bo = node->owner;
+        *fd = sgd_bo_arena(p, bo)->fd;
+        *file_offset = bo->offset + (offset - node->start);
+    }
+    return 0;
+}
+
+static int resolve_dmabuf(struct sgd_process *p, const struct sgd_file *file, uint64_t offset,
+                          size_t len, int *fd, uint64_t *file_offset)
+{
+    const struct sgd_bo *bo = sgd_dmabuf_by_file(p, file);
+    if (!bo || offset > bo->bytes || sgd_page_up(len) > bo->bytes - offset)
+        return -EINVAL;
+    *fd = sgd_bo_arena(p, bo)->fd;
+    *file_offset = bo->offset + offset;
     return 0;
 }
 
@@ -291,8 +307,9 @@ void *sgd_mmap(const struct sgd_file *file, void *addr, size_t len, int prot, in
     pthread_mutex_lock(&p->lock);
     int fd;
     uint64_t file_offset;
-    int ret = file->kind == SGD_FILE_KFD
-                  ? resolve_kfd(p, (uint64_t)offset, len, &fd, &file_offset)
+    int ret = file->kind == SGD_FILE_KFD ? resolve_kfd(p, (uint64_t)offset, len, &fd, &file_offset)
+              : file->kind == SGD_FILE_DMABUF
+                  ? resolve_dmabuf(p, file, (uint64_t)offset, len, &fd, &file_offset)
                   : resolve_render(p, (uint64_t)offset, len, &fd, &file_offset);
     if (!ret) {
         result = sgd_raw_mmap(addr, len, prot, flags, fd, (off_t)file_offset);

@@ -4,7 +4,7 @@
  * child of a fork. Owns the GPUs and the small per-process ioctls (versions, apertures, policies,
  * clocks).
  */
-#include "process.h"
+#include "render.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -45,6 +45,16 @@ void sgd_protect_fd(int fd, bool protect)
     host_ops->protect_fd(fd, protect);
 }
 
+bool sgd_file_of_fd(int fd, struct sgd_file *file)
+{
+    return host_ops->file_of_fd(fd, file);
+}
+
+int sgd_new_fd(const struct sgd_file *file, int flags)
+{
+    return host_ops->new_fd(file, flags);
+}
+
 int sgd_gpu_index(uint32_t gpu_id)
 {
     for (uint32_t i = 0; i < sgd_config()->gpus; i++)
@@ -65,6 +75,7 @@ struct sgd_gpu *sgd_gpu_by_id(struct sgd_process *p, uint32_t gpu_id)
 static void on_event(void *driver, uint32_t event_id)
 {
     struct sgd_gpu *gpu = driver;
+    sgd_fence_interrupt();
     sgd_event_interrupt(gpu->process, event_id);
 }
 
@@ -176,23 +187,35 @@ fail:
     return err;
 }
 
-int sgd_open(enum sgd_file_kind kind, uint32_t gpu, struct sgd_file *file)
+int sgd_process_get(struct sgd_process **out)
 {
     int err = 0;
-    if (kind == SGD_FILE_KFD && !sgd_process()) {
+    if (!sgd_process()) {
         pthread_mutex_lock(&open_lock);
         struct sgd_process *p = NULL;
         if (!sgd_process() && !(err = process_create(&p)))
             atomic_store_explicit(&the_process, p, memory_order_release);
         pthread_mutex_unlock(&open_lock);
     }
-    if (err)
-        return err;
+    *out = sgd_process();
+    return err;
+}
+
+void sgd_file_init(struct sgd_file *file, enum sgd_file_kind kind, uint32_t gpu)
+{
     *file = (struct sgd_file){.kind = (uint8_t)kind,
                               .gpu = (uint8_t)gpu,
                               .process = generation,
                               .id = atomic_fetch_add(&next_file_id, 1)};
-    return 0;
+}
+
+int sgd_open(enum sgd_file_kind kind, uint32_t gpu, struct sgd_file *file)
+{
+    struct sgd_process *p;
+    int err = kind == SGD_FILE_KFD ? sgd_process_get(&p) : 0;
+    if (!err)
+        sgd_file_init(file, kind, gpu);
+    return err;
 }
 
 /* ---- fork
@@ -239,6 +262,7 @@ void sgd_after_fork_in_child(void)
         host_ops->protect_fd(p->gtt.fd, false);
         syscall(SYS_close, p->gtt.fd);
     }
+    sgd_fence_after_fork();
     atomic_store_explicit(&the_process, NULL, memory_order_release);
     generation++;
     pthread_mutex_init(&open_lock, NULL);
@@ -425,10 +449,14 @@ int sgd_ioc_acquire_vm(struct sgd_process *p, void *data)
     } else if (file.kind != SGD_FILE_RENDER || file.gpu != gpu->index ||
                file.process != p->generation) {
         err = -EINVAL;
-    } else if (!(gpu->vm = sg_vm_create())) {
-        err = -ENOMEM;
     } else {
-        gpu->drm_file = file;
+        struct sgd_drm *drm;
+        err = sgd_drm_get(p, &file, &drm);
+        if (!err) {
+            drm->kfd_owns = true;
+            gpu->vm = drm->vm;
+            gpu->drm_file = file;
+        }
     }
     pthread_mutex_unlock(&p->lock);
     return err;

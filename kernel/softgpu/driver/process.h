@@ -40,14 +40,15 @@ struct sgd_buffer {
     uint32_t flags; /* KFD_IOC_ALLOC_MEM_FLAGS_* */
     enum sgd_backing backing;
     uint64_t va, bytes;    /* bytes of memory; a doubly mapped AQL queue takes 2 * bytes of VA */
-    uint64_t arena_offset; /* SGD_SHARED: in the file behind shared_fd */
+    struct sgd_bo *bo;     /* SGD_VRAM, SGD_GTT: its memory */
+    uint64_t arena_offset; /* SGD_DOORBELL, SGD_MMIO: in the GTT; SGD_SHARED: in its file */
     uint32_t export_slot;  /* in the table of exports, plus 1; 0: not exported */
     int shared_fd;         /* SGD_SHARED */
     void *shared_host;
     struct sgd_range *ranges; /* USERPTR: in order of VA */
     uint32_t range_count;
     uint32_t mapped_gpus;        /* bit per GPU */
-    struct sgd_inode file_node;  /* in process->file_offsets, by mmap offset */
+    struct sgd_inode file_node;  /* SGD_SHARED: in process->file_offsets, by mmap offset */
     struct sgd_inode va_nodes[]; /* per GPU, in gpu->va_buffers while mapped */
 };
 
@@ -97,14 +98,18 @@ struct sgd_process {
     struct sgd_arena gtt;
     uint64_t system_used, system_limit, ttm_limit,
         ttm_used;                /* amdgpu_amdkfd_gpuvm.c: kfd_mem_limit */
+    uint64_t gem_gtt_used;       /* GTT of the render nodes */
     struct sgd_itree cpu_ranges; /* struct sgd_range.cpu of every userptr buffer */
     struct sgd_itree
         cpu_devices; /* mappings of our descriptors in the program: struct sgd_device_map */
-    struct sgd_itree file_offsets;            /* buffers by mmap offset of the render nodes */
+    struct sgd_itree file_offsets; /* memory by mmap offset of the render nodes: struct sgd_bo, or
+                                      the buffer of SGD_SHARED */
     struct sgd_queue *queues[SGD_MAX_QUEUES]; /* by id */
     uint32_t queue_count;
-    uint64_t exports_offset; /* ipc.c: its table, in the GTT arena */
-    uint64_t shared_offset;  /* mmap offsets given to imported buffers so far */
+    struct sgd_drm *drms;       /* open render nodes that have been used */
+    struct sgd_dmabuf *dmabufs; /* open dma-bufs */
+    uint64_t exports_offset;    /* ipc.c: its table, in the GTT arena */
+    uint64_t shared_offset;     /* mmap offsets given to imported buffers so far */
     uint64_t buffer_count, userptr_buffers, userptr_ranges, userptr_bytes, vram_bytes, gtt_bytes;
 
     pthread_mutex_t event_lock;
@@ -128,7 +133,8 @@ struct sgd_gpu *sgd_gpu_by_id(struct sgd_process *p, uint32_t gpu_id);
 typedef int sgd_handler(struct sgd_process *p, void *data);
 
 sgd_handler sgd_ioc_alloc_memory, sgd_ioc_free_memory, sgd_ioc_map_memory, sgd_ioc_unmap_memory,
-    sgd_ioc_alloc_batch, sgd_ioc_available_memory, sgd_ioc_get_dmabuf_info, sgd_ioc_import_dmabuf;
+    sgd_ioc_alloc_batch, sgd_ioc_available_memory, sgd_ioc_get_dmabuf_info, sgd_ioc_import_dmabuf,
+    sgd_ioc_export_dmabuf;
 sgd_handler sgd_ioc_create_event, sgd_ioc_destroy_event, sgd_ioc_set_event, sgd_ioc_reset_event,
     sgd_ioc_wait_events;
 sgd_handler sgd_ioc_create_queue, sgd_ioc_destroy_queue, sgd_ioc_update_queue, sgd_ioc_set_cu_mask,
@@ -148,8 +154,17 @@ int sgd_copy_out(void *to_program, const void *from, size_t bytes);
 void sgd_watch_before_fork(void);
 void sgd_watch_after_fork(void);
 
-/* A descriptor that the program must not be able to close, or no longer so. */
+/* What the host layer does with descriptors (struct sgd_host_ops). */
 void sgd_protect_fd(int fd, bool protect);
+bool sgd_file_of_fd(int fd, struct sgd_file *file);
+int sgd_new_fd(const struct sgd_file *file, int flags);
+void sgd_file_init(struct sgd_file *file, enum sgd_file_kind kind, uint32_t gpu);
+
+/* The process object, made if there is none. 0 or negative errno. */
+int sgd_process_get(struct sgd_process **out);
+/* cs.c: a device raised an interrupt; the child of a fork has no fences. */
+void sgd_fence_interrupt(void);
+void sgd_fence_after_fork(void);
 
 /* Checks that the program's pages are there and writable, and faults them in. 0, -EFAULT, -EPERM,
  * -ENOMEM. */
@@ -172,7 +187,10 @@ int sgd_import_buffer(struct sgd_process *p, struct sgd_gpu *gpu, uint64_t va, u
                       struct sgd_buffer **out);
 /* In the child of a fork: closes the descriptors of imported buffers. */
 void sgd_close_imports(struct sgd_process *p);
-uint64_t sgd_buffer_mmap_offset(const struct sgd_process *p, const struct sgd_buffer *buffer);
+/* A buffer over a dma-buf's memory. Caller holds the lock. */
+int sgd_import_bo(struct sgd_process *p, struct sgd_gpu *gpu, uint64_t va, struct sgd_bo *bo,
+                  struct sgd_buffer **out);
+uint64_t sgd_buffer_mmap_offset(const struct sgd_buffer *buffer);
 
 /* ipc.c */
 sgd_handler sgd_ioc_ipc_import, sgd_ioc_ipc_export;

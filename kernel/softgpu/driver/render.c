@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ioctls on a render node (/dev/dri/renderD*): what libdrm_amdgpu asks when ROCr opens the device.
- * No command submission and no buffers: compute goes through /dev/kfd.
+ * ioctls on a render node (/dev/dri/renderD*): the dispatch, and what libdrm_amdgpu asks about the
+ * device. Buffers are gem.c's, command submission is cs.c's.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,8 +9,9 @@
 
 #include <amdgpu_drm.h>
 #include <drm.h>
+#include <linux/dma-buf.h>
 
-#include "process.h"
+#include "render.h"
 
 enum { AI_FAMILY_REV_VEGA20 = 0x28, AI_FAMILY_REV_MI200 = 0x3c }; /* external_rev, soc15.c */
 
@@ -104,12 +105,26 @@ static void memory_info(uint32_t gpu, struct drm_amdgpu_memory_info *info)
 {
     struct sgd_process *p = sgd_process();
     uint64_t vram = sgd_config()->vram_bytes, gtt = sgd_system_memory_bytes(sgd_config()) / 2;
-    uint64_t used = p ? p->gpus[gpu].vram_used : 0, gtt_used = p ? p->ttm_used : 0;
+    uint64_t used = p ? p->gpus[gpu].vram_used : 0,
+             gtt_used = p ? p->ttm_used + p->gem_gtt_used : 0;
     *info = (struct drm_amdgpu_memory_info){
         .vram = {vram, vram - used, used, vram / 4 * 3},
         .cpu_accessible_vram = {vram, vram - used, used, vram / 4 * 3},
         .gtt = {gtt, gtt - gtt_used, gtt_used, gtt / 4 * 3},
     };
+}
+
+static void hw_ip_info(uint32_t type, struct drm_amdgpu_info_hw_ip *info)
+{
+    static const uint32_t rings[SGD_IPS] = {
+        [AMDGPU_HW_IP_GFX] = 1, [AMDGPU_HW_IP_COMPUTE] = 4, [AMDGPU_HW_IP_DMA] = 2};
+    memset(info, 0, sizeof(*info));
+    if (type >= SGD_IPS) /* no video engines */
+        return;
+    info->hw_ip_version_major = type == AMDGPU_HW_IP_DMA ? 4 : 9;
+    info->ib_start_alignment = type == AMDGPU_HW_IP_DMA ? 256 : 32;
+    info->ib_size_alignment = type == AMDGPU_HW_IP_DMA ? 4 : 32;
+    info->available_rings = (1u << rings[type]) - 1;
 }
 
 /* What libdrm_amdgpu and ROCm's tools ask. The answer is truncated to the caller's size, as in
@@ -125,6 +140,7 @@ static int amdgpu_info(uint32_t gpu, void *arg)
         struct drm_amdgpu_memory_info memory;
         struct drm_amdgpu_info_vram_gtt vram_gtt;
         struct drm_amdgpu_info_firmware firmware;
+        struct drm_amdgpu_info_hw_ip hw_ip;
         uint32_t registers[128];
         uint32_t number;
         uint64_t number64;
@@ -161,8 +177,16 @@ static int amdgpu_info(uint32_t gpu, void *arg)
         bytes = sizeof(answer.number64);
         break;
     case AMDGPU_INFO_GTT_USAGE:
-        answer.number64 = sgd_process() ? sgd_process()->ttm_used : 0;
+        answer.number64 = sgd_process() ? sgd_process()->ttm_used + sgd_process()->gem_gtt_used : 0;
         bytes = sizeof(answer.number64);
+        break;
+    case AMDGPU_INFO_HW_IP_INFO:
+        hw_ip_info(query.query_hw_ip.type, &answer.hw_ip);
+        bytes = sizeof(answer.hw_ip);
+        break;
+    case AMDGPU_INFO_HW_IP_COUNT:
+        answer.number = query.query_hw_ip.type < SGD_IPS;
+        bytes = sizeof(answer.number);
         break;
     case AMDGPU_INFO_RAS_ENABLED_FEATURES: /* no block can inject or count errors */
         bytes = sizeof(answer.number64);
@@ -179,17 +203,100 @@ static int amdgpu_info(uint32_t gpu, void *arg)
     return sgd_copy_out((void *)(uintptr_t)query.return_pointer, &answer, bytes);
 }
 
-long sgd_render_ioctl(const struct sgd_file *file, unsigned int cmd, void *arg)
+/* drm_ioctl.c: DRM_CAP_PRIME both ways, no synchronisation objects, nothing of display. */
+static int get_cap(void *arg)
+{
+    struct drm_get_cap cap;
+    int err = sgd_copy_in(&cap, arg, sizeof(cap));
+    if (err)
+        return err;
+    switch (cap.capability) {
+    case DRM_CAP_TIMESTAMP_MONOTONIC:
+        cap.value = 1;
+        break;
+    case DRM_CAP_PRIME:
+        cap.value = DRM_PRIME_CAP_IMPORT | DRM_PRIME_CAP_EXPORT;
+        break;
+    case DRM_CAP_SYNCOBJ:
+    case DRM_CAP_SYNCOBJ_TIMELINE:
+        cap.value = 0;
+        break;
+    default:
+        return -EOPNOTSUPP; /* what only a device with displays is asked */
+    }
+    return sgd_copy_out(arg, &cap, sizeof(cap));
+}
+
+struct drm_entry {
+    uint16_t size;
+    bool out;
+    sgd_drm_handler *handler; /* with the lock held */
+    sgd_drm_waiter *waiter;   /* without */
+};
+
+#define E(nr, type, o, h) [_IOC_NR(nr)] = {sizeof(type), o, h, NULL}
+#define W(nr, type, w) [_IOC_NR(nr)] = {sizeof(type), true, NULL, w}
+
+static const struct drm_entry drm_table[256] = {
+    E(DRM_IOCTL_GEM_CLOSE, struct drm_gem_close, 0, sgd_gem_close),
+    E(DRM_IOCTL_PRIME_HANDLE_TO_FD, struct drm_prime_handle, 1, sgd_prime_export),
+    E(DRM_IOCTL_PRIME_FD_TO_HANDLE, struct drm_prime_handle, 1, sgd_prime_import),
+    E(DRM_IOCTL_AMDGPU_GEM_CREATE, union drm_amdgpu_gem_create, 1, sgd_gem_create),
+    E(DRM_IOCTL_AMDGPU_GEM_MMAP, union drm_amdgpu_gem_mmap, 1, sgd_gem_mmap),
+    E(DRM_IOCTL_AMDGPU_GEM_METADATA, struct drm_amdgpu_gem_metadata, 1, sgd_gem_metadata),
+    E(DRM_IOCTL_AMDGPU_GEM_OP, struct drm_amdgpu_gem_op, 1, sgd_gem_op),
+    E(DRM_IOCTL_AMDGPU_GEM_VA, struct drm_amdgpu_gem_va, 0, sgd_gem_va),
+    E(DRM_IOCTL_AMDGPU_CTX, union drm_amdgpu_ctx, 1, sgd_cs_context),
+    E(DRM_IOCTL_AMDGPU_BO_LIST, union drm_amdgpu_bo_list, 1, sgd_cs_list),
+    E(DRM_IOCTL_AMDGPU_CS, union drm_amdgpu_cs, 1, sgd_cs_submit),
+    W(DRM_IOCTL_AMDGPU_GEM_WAIT_IDLE, union drm_amdgpu_gem_wait_idle, sgd_gem_wait_idle),
+    W(DRM_IOCTL_AMDGPU_WAIT_CS, union drm_amdgpu_wait_cs, sgd_cs_wait),
+};
+
+/* drm_ioctl.c, drm_ioctl: the caller's size, zero-extended; copied back even if the call fails. */
+static int call(const struct drm_entry *entry, const struct sgd_file *file, unsigned int cmd,
+                void *arg)
+{
+    struct sgd_process *p;
+    int err = sgd_process_get(&p);
+    if (err)
+        return err;
+    _Alignas(8) char data[512] = {0};
+    size_t bytes = _IOC_SIZE(cmd) < entry->size ? _IOC_SIZE(cmd) : entry->size;
+    if (sgd_copy_in(data, arg, bytes))
+        return -EFAULT;
+    if (entry->waiter) {
+        err = entry->waiter(p, file, data);
+    } else {
+        struct sgd_drm *drm;
+        pthread_mutex_lock(&p->lock);
+        err = sgd_drm_get(p, file, &drm);
+        if (!err)
+            err = entry->handler(p, drm, data);
+        pthread_mutex_unlock(&p->lock);
+    }
+    if (entry->out && sgd_copy_out(arg, data, bytes))
+        err = -EFAULT;
+    return err;
+}
+
+static long dispatch(const struct sgd_file *file, unsigned int cmd, void *arg)
 {
     uint32_t nr = _IOC_NR(cmd);
-    sg_log(SG_LOG_IOCTL, "renderD%u 0x%02x", SGD_FIRST_RENDER_MINOR + file->gpu, nr);
     if (_IOC_TYPE(cmd) != DRM_IOCTL_BASE)
         return -ENOTTY;
+    if (drm_table[nr].size)
+        return call(&drm_table[nr], file, cmd, arg);
     switch (nr) {
     case _IOC_NR(DRM_IOCTL_VERSION):
         return get_version(arg);
     case _IOC_NR(DRM_IOCTL_GET_CLIENT):
         return get_client(arg);
+    case _IOC_NR(DRM_IOCTL_GET_CAP):
+        return get_cap(arg);
+    case _IOC_NR(DRM_IOCTL_GEM_FLINK):
+    case _IOC_NR(DRM_IOCTL_GEM_OPEN):
+        return -EACCES; /* names are for primary nodes */
     case _IOC_NR(DRM_IOCTL_AMDGPU_INFO):
         return amdgpu_info(file->gpu, arg);
     default:
@@ -197,4 +304,18 @@ long sgd_render_ioctl(const struct sgd_file *file, unsigned int cmd, void *arg)
             sg_unimplemented("DRM ioctl 0x%02x on a render node", nr);
         sg_unimplemented("amdgpu DRM ioctl DRM_COMMAND_BASE + 0x%02x", nr - DRM_COMMAND_BASE);
     }
+}
+
+long sgd_render_ioctl(const struct sgd_file *file, unsigned int cmd, void *arg)
+{
+    long ret = dispatch(file, cmd, arg);
+    sg_log(SG_LOG_IOCTL, "renderD%u 0x%02x = %ld%s%s", SGD_FIRST_RENDER_MINOR + file->gpu,
+           _IOC_NR(cmd), ret, ret ? " " : "", ret ? strerror((int)-ret) : "");
+    return ret;
+}
+
+/* dma-buf.c, dma_buf_ioctl: the caches of emulated memory are always in step. */
+long sgd_dmabuf_ioctl(unsigned int cmd)
+{
+    return cmd == DMA_BUF_IOCTL_SYNC ? 0 : -ENOTTY;
 }

@@ -37,7 +37,9 @@ static void set(int fd, uint64_t word)
 
 int sgh_fd_new(const struct sgd_file *file, int flags)
 {
-    int fd = (int)syscall(SYS_memfd_create, file->kind == SGD_FILE_KFD ? "kfd" : "renderD",
+    static const char *const names[] = {
+        [SGD_FILE_KFD] = "kfd", [SGD_FILE_RENDER] = "renderD", [SGD_FILE_DMABUF] = "dmabuf"};
+    int fd = (int)syscall(SYS_memfd_create, names[file->kind],
                           flags & O_CLOEXEC ? 1u /* MFD_CLOEXEC */ : 0u);
     if (fd >= FDS) {
         syscall(SYS_close, fd);
@@ -68,15 +70,27 @@ bool sgh_fd_internal(int fd)
 
 void sgh_fd_copied(int from, int to)
 {
-    uint64_t word = get(from);
-    if (word || get(to))
-        set(to, sgh_fd_internal(from) ? 0 : word);
+    uint64_t word = sgh_fd_internal(from) ? 0 : get(from);
+    if (word != get(to))
+        sgh_fd_closed(to);
+    if (word)
+        set(to, word);
 }
 
 void sgh_fd_closed(int fd)
 {
-    if (get(fd))
-        set(fd, 0);
+    struct sgd_file file;
+    uint64_t word = get(fd);
+    if (!word)
+        return;
+    memcpy(&file, &word, sizeof(file));
+    set(fd, 0);
+    if (file.kind != SGD_FILE_RENDER && file.kind != SGD_FILE_DMABUF)
+        return;
+    for (int other = 0; other < FDS; other++)
+        if (get(other) == word)
+            return;
+    sgd_file_closed(&file);
 }
 
 void sgh_fd_range_closed(unsigned int first, unsigned int last)
@@ -107,4 +121,11 @@ static void protect(int fd, bool on)
     set(fd, on ? pack(&(struct sgd_file){.kind = INTERNAL}) : 0);
 }
 
-const struct sgd_host_ops sgh_driver_ops = {.file_of_fd = sgh_fd_get, .protect_fd = protect};
+static int new_fd(const struct sgd_file *file, int flags)
+{
+    int fd = sgh_fd_new(file, flags);
+    return fd < 0 ? -errno : fd;
+}
+
+const struct sgd_host_ops sgh_driver_ops = {
+    .file_of_fd = sgh_fd_get, .protect_fd = protect, .new_fd = new_fd};

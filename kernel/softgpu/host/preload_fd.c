@@ -227,8 +227,10 @@ SGH_EXPORT int ioctl(int fd, unsigned long request, ...)
         return sgh_real.ioctl(fd, request, arg);
     }
     int saved = errno;
-    long ret = file.kind == SGD_FILE_KFD ? sgd_kfd_ioctl(&file, (unsigned int)request, arg)
-                                         : sgd_render_ioctl(&file, (unsigned int)request, arg);
+    unsigned int cmd = (unsigned int)request;
+    long ret = file.kind == SGD_FILE_KFD      ? sgd_kfd_ioctl(&file, cmd, arg)
+               : file.kind == SGD_FILE_DMABUF ? sgd_dmabuf_ioctl(cmd)
+                                              : sgd_render_ioctl(&file, cmd, arg);
     errno = ret < 0 ? (int)-ret : saved;
     return ret < 0 ? -1 : (int)ret;
 }

@@ -40,7 +40,7 @@ static int stat_path(const char *path, struct stat *st)
 static int stat_fd(int fd, struct stat *st)
 {
     struct sgd_file file;
-    if (!sgh_fd_get(fd, &file)) {
+    if (!sgh_fd_get(fd, &file) || file.kind == SGD_FILE_DMABUF) {
         sgh_ready();
         return 1;
     }
