@@ -196,6 +196,25 @@ TEST_CASE("a fault in a PM4 packet is reported")
     CHECK(fake_fault_va() == 0x9000000);
 }
 
+// kfdtest's QueueLatency fills the ring as soon as the event of the last packet is there.
+TEST_CASE("the read pointer is behind a release when its data is there")
+{
+    bench b;
+    pm4 p(b);
+    const uint64_t out = b.allocate(8, 8);
+    std::atomic_ref data(*b.at<uint32_t>(out));
+    for (uint32_t round = 1; round <= 300; round++) {
+        p.put(p.write_data(b.allocate(8, 8), 7));
+        p.put(p.release(out, round, 1u << 24 | 1u << 29, 5));
+        p.bell();
+        for (uint64_t turns = 0; data != round && turns < 1'000'000'000; turns++)
+            ; // not a moment later
+        REQUIRE(p.read_index() == p.write % (p.c.ring_bytes / 4));
+        REQUIRE(data == round);
+        REQUIRE(eventually([&] { return fake_event_count() == round; }));
+    }
+}
+
 // kfdtest's PM4EventInterrupt once found the read pointer of a new queue where the old one's had
 // ended: it destroys a queue as soon as its last packet's event is there.
 TEST_CASE("a queue that is destroyed at its last event writes no read pointer afterwards")

@@ -203,6 +203,16 @@ static enum outcome dma_data(struct sg_queue *q, const struct packet *p,
     return ok ? DONE : FAULTED;
 }
 
+/* Tell the producer how far the ring is consumed. */
+static bool report_read(struct sg_queue *q, uint64_t at, struct sg_memory_fault *fault)
+{
+    if (q->read == at)
+        return true;
+    q->read = at;
+    return cp_store32(q->config.vm, q->config.read_ptr_va, (uint32_t)(at % q->pm4.level[0].dwords),
+                      fault);
+}
+
 /* End of pipe: all waves done, caches written back, then data, then the interrupt. */
 static enum outcome release_mem(struct sg_queue *q, const struct packet *p,
                                 struct cp_report *report, struct sg_memory_fault *fault)
@@ -212,6 +222,11 @@ static enum outcome release_mem(struct sg_queue *q, const struct packet *p,
     bool ok = true;
     if (q->in_flight != 0)
         return WAITING_WAVES;
+    /* Hardware has fetched the packet long before its end-of-pipe event: whoever waits for that
+     * finds the read pointer behind it, and room in the ring. */
+    if (q->config.type == SG_QUEUE_PM4 && q->pm4.depth == 1 &&
+        !report_read(q, top(q)->at + p->dwords, fault))
+        return FAULTED;
     switch (data) {
     case 0:
         break;
@@ -356,11 +371,7 @@ static bool unwind(struct sg_queue *q, struct sg_memory_fault *fault)
     struct cp_pm4 *pm4 = &q->pm4;
     while (pm4->depth > 0 && top(q)->dwords == 0 && top(q)->at == top(q)->end)
         pm4->depth--;
-    if (q->config.type != SG_QUEUE_PM4 || pm4->depth != 1 || q->read == top(q)->at)
-        return true;
-    q->read = top(q)->at;
-    return cp_store32(q->config.vm, q->config.read_ptr_va, (uint32_t)(q->read % top(q)->dwords),
-                      fault);
+    return q->config.type != SG_QUEUE_PM4 || pm4->depth != 1 || report_read(q, top(q)->at, fault);
 }
 
 enum cp_progress cp_pm4_run(struct sg_queue *q, struct cp_report *report)
