@@ -226,3 +226,102 @@ TEST_CASE("signal events run out at the size of their page")
         REQUIRE(destroy(kfd, id) == 0);
     CHECK(Kfd::stats().open_events == 0);
 }
+
+TEST_CASE("a waiter that knows an older age than the event's does not sleep, from KFD 1.14 on")
+{
+    const auto kernel = GENERATE(SGD_KERNEL_STOCK, SGD_KERNEL_BATCH_FLAG);
+    const bool ages = kernel == SGD_KERNEL_BATCH_FLAG;
+    Kfd kfd(kernel);
+    uint32_t id = create(kfd, KFD_IOC_EVENT_SIGNAL, true), result = 99;
+    std::vector<kfd_event_data> events(1);
+    events[0].event_id = id;
+    uint64_t age = 1; // of a new event
+    auto wait_with_age = [&] {
+        std::memcpy(events.data(), &age, sizeof(age));
+        CHECK(wait(kfd, events, false, 0, &result) == 0);
+        std::memcpy(&age, events.data(), sizeof(age));
+        return result;
+    };
+    CHECK(wait_with_age() == timeout);
+    REQUIRE(set(kfd, id) == 0);
+    REQUIRE(set(kfd, id) == 0);
+    CHECK(wait_with_age() == complete);
+    CHECK(age == (ages ? 3 : 1));
+    CHECK(wait_with_age() == timeout); // seen
+    REQUIRE(set(kfd, id) == 0);
+    CHECK(poll(kfd, {id}) == complete); // another waiter takes the signal
+    CHECK(wait_with_age() == (ages ? complete : timeout));
+    CHECK(destroy(kfd, id) == 0);
+}
+
+TEST_CASE("SMI events: those of the mask, in Linux' words")
+{
+    Kfd kfd;
+    kfd_ioctl_smi_events_args args = {};
+    args.gpuid = 0xdead;
+    CHECK(kfd.call(AMDKFD_IOC_SMI_EVENTS, &args) == -EINVAL);
+    args.gpuid = sgd_gpu_id(0);
+    REQUIRE(kfd.call(AMDKFD_IOC_SMI_EVENTS, &args) == 0);
+    const int fd = static_cast<int>(args.anon_fd);
+    auto text = [&] {
+        char buffer[512];
+        ssize_t n = read(fd, buffer, sizeof(buffer));
+        return n < 0 ? "error " + std::to_string(errno)
+                     : std::string(buffer, static_cast<size_t>(n));
+    };
+    auto fault = [] {
+        sg_memory_fault what = {};
+        what.va = 0x1000;
+        what.reason = SG_FAULT_NOT_PRESENT;
+        fake_raise_fault(&what);
+    };
+    fault(); // before any mask
+    uint64_t mask = KFD_SMI_EVENT_MASK_FROM_INDEX(KFD_SMI_EVENT_VMFAULT) |
+                    KFD_SMI_EVENT_MASK_FROM_INDEX(KFD_SMI_EVENT_QUEUE_EVICTION);
+    REQUIRE(write(fd, &mask, sizeof(mask)) == sizeof(mask));
+    CHECK(text() == "error " + std::to_string(EAGAIN));
+    fault();
+    char want[64];
+    std::snprintf(want, sizeof(want), "1 %x:driver_test\n", static_cast<unsigned>(getpid()));
+    CHECK(text() == want);
+    {
+        Pages memory(1);
+        uint64_t handle = 0;
+        REQUIRE(kfd.userptr(memory.at(0), 0x7e0000000000, page, &handle) == 0);
+        REQUIRE(sgd_mm_begin(memory.at(0), page, true));
+        sgd_mm_end(memory.at(0), page, true);
+        CHECK(kfd.free(handle) == 0);
+    }
+    std::string eviction = text();
+    std::snprintf(want, sizeof(want), " -%d %x 1\n", getpid(), sgd_gpu_id(0));
+    CHECK(eviction.substr(0, 2) == "9 ");
+    CHECK(eviction.find(want) == eviction.size() - std::strlen(want)); // and no restore
+    close(fd);
+    fault(); // nobody reads
+}
+
+TEST_CASE("RUNTIME_ENABLE: once, before the first queue, on kernels that have it")
+{
+    struct { // struct kfd_ioctl_runtime_enable_args
+        uint64_t r_debug;
+        uint32_t mode_mask, capabilities_mask;
+    } args = {};
+    const unsigned runtime_enable = _IOWR('K', 0x25, args);
+    args.mode_mask = 1;
+    CHECK(Kfd(SGD_KERNEL_STOCK).call(runtime_enable, &args) == -ENOTTY);
+    Kfd kfd(SGD_KERNEL_PROFILER);
+    CHECK(kfd.call(runtime_enable, &args) == 0);
+    CHECK(kfd.call(runtime_enable, &args) == -EBUSY);
+    args.mode_mask = 0;
+    CHECK(kfd.call(runtime_enable, &args) == 0);
+    CHECK(kfd.call(runtime_enable, &args) == 0);
+    kfd_ioctl_create_queue_args queue = {};
+    queue.gpu_id = sgd_gpu_id(0);
+    queue.queue_type = KFD_IOC_QUEUE_TYPE_COMPUTE;
+    REQUIRE(kfd.call(AMDKFD_IOC_CREATE_QUEUE, &queue) == 0);
+    args.mode_mask = 1;
+    CHECK(kfd.call(runtime_enable, &args) == -EEXIST);
+    kfd_ioctl_destroy_queue_args destroying = {};
+    destroying.queue_id = queue.queue_id;
+    CHECK(kfd.call(AMDKFD_IOC_DESTROY_QUEUE, &destroying) == 0);
+}

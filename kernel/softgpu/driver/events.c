@@ -23,7 +23,7 @@ struct sgd_wait {
 struct sgd_waiter { /* one event of one wait */
     struct sgd_wait *wait;
     struct sgd_event *event; /* NULL: it was destroyed meanwhile */
-    bool activated;
+    bool activated, wants_age;
     struct sgd_waiter *next, **link;
 };
 
@@ -140,6 +140,7 @@ int sgd_ioc_create_event(struct sgd_process *p, void *data)
         return -ENOMEM;
     event->type = args->event_type;
     event->auto_reset = args->auto_reset != 0;
+    event->age = 1;
     args->event_page_offset = 0;
     pthread_mutex_lock(&p->event_lock);
     if (has_slot(event)) {
@@ -190,6 +191,8 @@ int sgd_ioc_destroy_event(struct sgd_process *p, void *data)
 static void signal_event(struct sgd_event *event)
 {
     event->signaled = !event->auto_reset || !event->waiters;
+    if (++event->age == 0) /* 0: the waiter knows none; 1: of a new event */
+        event->age = 2;
     for (struct sgd_waiter *w = event->waiters; w; w = w->next) {
         w->activated = true;
         pthread_cond_broadcast(&w->wait->changed);
@@ -252,6 +255,7 @@ void sgd_event_interrupt(struct sgd_process *p, uint32_t event_id)
 void sgd_event_memory_fault(struct sgd_process *p, uint32_t gpu_id,
                             const struct sg_memory_fault *fault)
 {
+    sgd_smi_vm_fault(p, gpu_id);
     pthread_mutex_lock(&p->event_lock);
     for (uint32_t i = 0; i < p->other_event_capacity; i++) {
         struct sgd_event *event = p->other_events[i];
@@ -283,14 +287,25 @@ static void unlink_waiter(struct sgd_waiter *w)
     w->link = NULL;
 }
 
+/*
+ * From KFD 1.14 on a waiter may say up to which signal it has seen the event, and is not put to
+ * sleep if there was one since (kfd_events.c of Linux 6.5, init_event_waiter). The age stands where
+ * other types of events have their data.
+ */
 static int add_waiter(struct sgd_process *p, struct sgd_wait *wait, struct sgd_waiter *w,
-                      uint32_t id)
+                      const struct kfd_event_data *data)
 {
-    struct sgd_event *event = lookup(p, id);
+    struct sgd_event *event = lookup(p, data->event_id);
+    uint64_t last_age;
     if (!event)
         return -EINVAL;
     *w = (struct sgd_waiter){.wait = wait, .event = event, .activated = event->signaled};
     event->signaled = event->signaled && !event->auto_reset;
+    memcpy(&last_age, data, sizeof(last_age));
+    if (sgd_kfd_minor() >= 14 && event->type == KFD_IOC_EVENT_SIGNAL && last_age) {
+        w->wants_age = true;
+        w->activated = w->activated || event->age != last_age;
+    }
     if (!w->activated) {
         w->next = event->waiters;
         w->link = &event->waiters;
@@ -322,9 +337,16 @@ static int copy_event_data(struct kfd_event_data *user, const struct sgd_waiter 
     for (uint32_t i = 0; i < n; i++) {
         if (!waiters[i].event)
             return -EINVAL;
-        if (waiters[i].activated && waiters[i].event->type == KFD_IOC_EVENT_MEMORY &&
-            sgd_copy_out(&user[i].memory_exception_data, &waiters[i].event->memory_exception,
-                         sizeof(waiters[i].event->memory_exception)))
+        const struct sgd_event *event = waiters[i].event;
+        const void *from = &event->memory_exception;
+        size_t bytes = 0;
+        if (waiters[i].activated && event->type == KFD_IOC_EVENT_MEMORY) {
+            bytes = sizeof(event->memory_exception);
+        } else if (waiters[i].activated && waiters[i].wants_age) {
+            from = &event->age;
+            bytes = sizeof(event->age);
+        }
+        if (sgd_copy_out(&user[i], from, bytes))
             return -EFAULT;
     }
     return 0;
@@ -376,7 +398,7 @@ int sgd_ioc_wait_events(struct sgd_process *p, void *data)
         struct kfd_event_data event;
         err = sgd_copy_in(&event, &user[added], sizeof(event));
         if (!err)
-            err = add_waiter(p, &wait, &waiters[added], event.event_id);
+            err = add_waiter(p, &wait, &waiters[added], &event);
         added += !err;
     }
     if (!err) {

@@ -206,6 +206,7 @@ bool sgd_mm_begin(void *addr, size_t len, bool gone)
     if (registered) {
         struct invalidation inv = {p, start, end};
         atomic_fetch_add_explicit(&sgd_counters.invalidations, 1, memory_order_relaxed);
+        sgd_smi_eviction(p, false);
         sg_log(SG_LOG_MEMORY, "registered memory changes in 0x%llx..0x%llx",
                (unsigned long long)start, (unsigned long long)end);
         for (uint32_t i = 0; i < p->gpu_count; i++)
@@ -230,6 +231,7 @@ void sgd_mm_end(void *addr, size_t len, bool restore)
         sgd_itree_each(&p->cpu_ranges, inv.start, inv.end, restore_range, &inv);
     for (uint32_t i = 0; i < p->gpu_count; i++)
         sg_device_resume(p->gpus[i].device);
+    sgd_smi_eviction(p, true);
     pthread_mutex_unlock(&p->lock);
     busy = false;
 }

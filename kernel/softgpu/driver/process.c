@@ -263,6 +263,7 @@ void sgd_after_fork_in_child(void)
         syscall(SYS_close, p->gtt.fd);
     }
     sgd_fence_after_fork();
+    sgd_smi_after_fork_in_child();
     atomic_store_explicit(&the_process, NULL, memory_order_release);
     generation++;
     pthread_mutex_init(&open_lock, NULL);
@@ -271,17 +272,45 @@ void sgd_after_fork_in_child(void)
 /* ---- small ioctls
  * --------------------------------------------------------------------------------- */
 
-int sgd_ioc_get_version(struct sgd_process *p, void *data)
+uint32_t sgd_kfd_minor(void)
 {
-    (void)p;
     static const uint32_t minors[] = {
         [SGD_KERNEL_BATCH] = 11,     [SGD_KERNEL_BATCH_FLAG] = 22, [SGD_KERNEL_STOCK] = 11,
         [SGD_KERNEL_STOCK_OLD] = 11, [SGD_KERNEL_PROFILER] = 23,
     };
+    return minors[the_config.kernel];
+}
+
+int sgd_ioc_get_version(struct sgd_process *p, void *data)
+{
+    (void)p;
     struct kfd_ioctl_get_version_args *args = data;
     args->major_version = 1;
-    args->minor_version = minors[the_config.kernel];
+    args->minor_version = sgd_kfd_minor();
     return 0;
+}
+
+/*
+ * The runtime tells a debugger where its list of loaded code is (kfd_chardev.c of Linux 6.5,
+ * runtime_enable). No debugger can attach here, so there is nobody to tell.
+ */
+int sgd_ioc_runtime_enable(struct sgd_process *p, void *data)
+{
+    const struct { /* struct kfd_ioctl_runtime_enable_args */
+        uint64_t r_debug;
+        uint32_t mode_mask, capabilities_mask;
+    } *args = data;
+    bool enable = args->mode_mask & 1; /* KFD_RUNTIME_ENABLE_MODE_ENABLE_MASK */
+    int err = 0;
+    pthread_mutex_lock(&p->lock);
+    if (enable && p->runtime_enabled)
+        err = -EBUSY;
+    else if (enable && p->queue_count)
+        err = -EEXIST;
+    else
+        p->runtime_enabled = enable;
+    pthread_mutex_unlock(&p->lock);
+    return err;
 }
 
 /* kfd_flat_memory.c, kfd_init_apertures_v9: bases by convention, limits 4 GiB further. */

@@ -85,6 +85,7 @@ struct sgd_gpu {
 struct sgd_event {
     uint32_t id, type;
     bool auto_reset, signaled;
+    uint64_t age; /* grows with every signal */
     struct sgd_waiter *waiters;
     struct kfd_hsa_memory_exception_data memory_exception;
     struct kfd_hsa_hw_exception_data hw_exception;
@@ -108,6 +109,7 @@ struct sgd_process {
     uint32_t queue_count;
     struct sgd_drm *drms;       /* open render nodes that have been used */
     struct sgd_dmabuf *dmabufs; /* open dma-bufs */
+    bool runtime_enabled;       /* RUNTIME_ENABLE */
     uint64_t exports_offset;    /* ipc.c: its table, in the GTT arena */
     uint64_t shared_offset;     /* mmap offsets given to imported buffers so far */
     uint64_t buffer_count, userptr_buffers, userptr_ranges, userptr_bytes, vram_bytes, gtt_bytes;
@@ -141,7 +143,8 @@ sgd_handler sgd_ioc_create_queue, sgd_ioc_destroy_queue, sgd_ioc_update_queue, s
     sgd_ioc_get_queue_wave_state, sgd_ioc_alloc_queue_gws;
 sgd_handler sgd_ioc_set_memory_policy, sgd_ioc_get_clock_counters, sgd_ioc_get_process_apertures,
     sgd_ioc_get_process_apertures_new, sgd_ioc_set_scratch_backing_va, sgd_ioc_get_tile_config,
-    sgd_ioc_set_trap_handler, sgd_ioc_acquire_vm, sgd_ioc_set_xnack_mode, sgd_ioc_get_version;
+    sgd_ioc_set_trap_handler, sgd_ioc_acquire_vm, sgd_ioc_set_xnack_mode, sgd_ioc_get_version,
+    sgd_ioc_runtime_enable, sgd_ioc_smi_events;
 
 /* ---- between the files of the driver
  * --------------------------------------------------------------- */
@@ -172,6 +175,14 @@ int sgd_populate(uint64_t start, uint64_t bytes);
 
 /* The aperture of a gfx9 GPU: kfd_flat_memory.c, kfd_init_apertures_v9. */
 void sgd_fill_aperture(const struct sgd_gpu *gpu, struct kfd_process_device_apertures *aperture);
+
+/* Of the imitated kernel's interface, 1.minor. */
+uint32_t sgd_kfd_minor(void);
+
+/* smi.c: what happens to the process, for those who watch it. Any thread, any lock but its own. */
+void sgd_smi_vm_fault(struct sgd_process *p, uint32_t gpu_id);
+void sgd_smi_eviction(struct sgd_process *p, bool restored);
+void sgd_smi_after_fork_in_child(void);
 
 /* memory.c */
 struct sgd_buffer *sgd_buffer_by_handle(struct sgd_process *p, uint64_t handle);
