@@ -170,6 +170,12 @@ int sg_exec_submit(struct sg_exec *exec, struct sg_dispatch *d)
     return 0;
 }
 
+bool sg_exec_assist(struct sg_exec *exec)
+{
+    (void)exec;
+    return false;
+}
+
 void sg_exec_cancel(struct sg_exec *exec, uint32_t queue_id)
 {
     (void)exec;

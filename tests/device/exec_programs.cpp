@@ -73,12 +73,14 @@ struct launch {
     std::condition_variable ended;
     bool over = false;
     outcome out{};
+    std::thread::id by{}; // who called done()
 
     static void done(sg_dispatch *d, sg_dispatch_result result, const sg_memory_fault *fault)
     {
         auto *self = static_cast<launch *>(d->owner);
         std::lock_guard guard(self->mutex);
         self->out = {result, *fault};
+        self->by = std::this_thread::get_id();
         self->over = true;
         self->ended.notify_all();
     }
@@ -289,6 +291,212 @@ TEST_CASE("dispatches of two queues run at the same time, on one thread too")
     g.set_word(4096, 1);
     CHECK(first->wait());
     CHECK(first->out.result == SG_DISPATCH_DONE);
+}
+
+// ---- small dispatches, which the thread that submits them runs itself
+
+// The calling thread helps from now on.
+struct helping_gpu : gpu {
+    explicit helping_gpu(uint32_t threads = 2) : gpu(threads)
+    {
+        assist();
+    }
+    bool assist() const
+    {
+        return sg_exec_assist(exec_of(dev));
+    }
+};
+
+TEST_CASE("a small dispatch runs on the thread that submits it, a large one does not")
+{
+    helping_gpu g;
+    CHECK_FALSE(g.assist()); // nothing to do
+    auto small = g.start(g.address("add"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA}));
+    CHECK(g.assist());
+    REQUIRE(small->over);
+    CHECK(small->by == std::this_thread::get_id());
+    CHECK(g.word(0) == 6400);
+    auto large = g.start(g.address("add"), {64 * 200, 1, 1}, {64, 1, 1}, g.arguments({DATA}));
+    g.assist();
+    REQUIRE(large->wait());
+    CHECK(large->by != std::this_thread::get_id());
+    CHECK(g.word(0) == 201 * 6400);
+}
+
+TEST_CASE("a small dispatch that waits for the host goes on without the thread that submitted it")
+{
+    for (uint32_t threads : {1u, 2u}) {
+        helping_gpu g(threads);
+        auto l = g.start(g.address("count"), {64 * 2, 1, 1}, {64, 1, 1},
+                         g.arguments({DATA, DATA + 4096}));
+        CHECK(g.assist()); // comes back
+        CHECK_FALSE(l->over);
+        uint32_t before = g.word(0);
+        while (g.word(0) == before)
+            std::this_thread::yield();
+        g.set_word(4096, 1);
+        REQUIRE(l->wait());
+        CHECK(l->out.result == SG_DISPATCH_DONE);
+        CHECK(l->by != std::this_thread::get_id());
+    }
+}
+
+TEST_CASE("an endless small dispatch leaves other small ones to the helper, and can be cancelled")
+{
+    helping_gpu g(1);
+    auto endless = g.start(g.address("endless"), {64, 1, 1}, {64, 1, 1}, g.arguments({}, 1), 7);
+    auto other = g.start(g.address("add"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA}), 8);
+    for (int calls = 0; calls < 100 && g.assist(); calls++)
+        ;
+    CHECK(other->over);
+    CHECK(other->by == std::this_thread::get_id());
+    CHECK_FALSE(endless->over);
+    sg_exec_cancel(exec_of(g.dev), 7);
+    REQUIRE(endless->wait());
+    CHECK(endless->out.result == SG_DISPATCH_CANCELLED);
+}
+
+TEST_CASE("a cancelled small dispatch ends although its thread never helped")
+{
+    helping_gpu g;
+    auto l = g.start(g.address("endless"), {64 * 4, 1, 1}, {64, 1, 1}, g.arguments({}), 7);
+    sg_exec_cancel(exec_of(g.dev), 7);
+    REQUIRE(l->wait());
+    CHECK(l->out.result == SG_DISPATCH_CANCELLED);
+    g.assist();
+    auto next = g.start(g.address("add"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA}), 8);
+    g.assist();
+    CHECK(next->wait());
+}
+
+TEST_CASE("workgroups of a small dispatch that wait for each other all get to run")
+{
+    for (uint32_t threads : {1u, 2u}) {
+        helping_gpu g(threads);
+        const uint32_t groups = 32;
+        auto l = g.start(g.address("chain"), {64 * groups, 1, 1}, {64, 1, 1},
+                         g.arguments({DATA, groups - 1}));
+        g.assist();
+        REQUIRE(l->wait());
+        CHECK(l->out.result == SG_DISPATCH_DONE);
+        for (uint32_t i = 0; i < groups; i++)
+            CHECK(g.word(i * 4) == 1);
+    }
+}
+
+TEST_CASE("faults, traps and illegal instructions end a small dispatch as they end any other")
+{
+    helping_gpu g;
+    auto fault = g.start(g.address("load"), {64, 1, 1}, {64, 1, 1}, g.arguments({0x5000123, DATA}));
+    g.assist();
+    REQUIRE(fault->over);
+    CHECK(fault->out.result == SG_DISPATCH_FAULT);
+    CHECK(fault->out.fault.va == 0x5000000);
+    CHECK(fault->out.fault.pc == g.address("load") + 8 + 4 + 4 + 4);
+    auto trap = g.start(g.address("trap"), {64 * 3, 1, 1}, {64, 1, 1}, g.arguments({}));
+    g.assist();
+    REQUIRE(trap->over);
+    CHECK(trap->out.result == SG_DISPATCH_TRAP);
+    auto illegal = g.start(g.address("illegal"), {64, 1, 1}, {64, 1, 1}, g.arguments({}));
+    g.assist();
+    REQUIRE(illegal->over);
+    CHECK(illegal->out.result == SG_DISPATCH_ILLEGAL);
+}
+
+TEST_CASE("a small dispatch that finds no scratch waits for it on a worker")
+{
+    helping_gpu g(1);
+    auto with_slot = [&](launch &l, const char *name, uint64_t kernarg, uint32_t queue) {
+        sg_dispatch &d = l.dispatch;
+        d = {};
+        d.dev = g.dev;
+        d.vm = g.vm;
+        d.queue_id = queue;
+        d.kernarg_va = kernarg;
+        d.code_va = g.address(name);
+        d.kernel_code_properties = 8;
+        d.rsrc1 = 5 | 12 << 6 | 0xc0 << 12;
+        d.rsrc2 = 1 | 2 << 1 | 7 << 7 | 2 << 11; // scratch
+        d.scratch_va = SCRATCH;
+        d.scratch_bytes_per_wave = 4096;
+        d.scratch_waves = 1;
+        d.grid[0] = d.group[0] = 64;
+        d.grid[1] = d.grid[2] = d.group[1] = d.group[2] = 1;
+        d.done = launch::done;
+        d.owner = &l;
+        REQUIRE(sg_exec_submit(exec_of(g.dev), &d) == 0);
+        g.assist();
+    };
+    launch holds, waits, cancelled;
+    with_slot(holds, "count", g.arguments({DATA, DATA + 4096}), 1);
+    with_slot(waits, "add", g.arguments({DATA + 8192}, 1), 2);
+    with_slot(cancelled, "add", g.arguments({DATA + 8192}, 1), 3);
+    sg_exec_cancel(exec_of(g.dev), 3);
+    CHECK_FALSE(waits.wait(5ms));
+    g.set_word(4096, 1);
+    REQUIRE(holds.wait());
+    REQUIRE(waits.wait());
+    REQUIRE(cancelled.wait());
+    CHECK(waits.out.result == SG_DISPATCH_DONE);
+    CHECK(cancelled.out.result == SG_DISPATCH_CANCELLED);
+    CHECK(g.word(8192) == 6400);
+}
+
+// As a queue does it: the end of one dispatch submits the next, with a driver that pauses the
+// device at any time.
+struct chain_of_dispatches {
+    gpu &g;
+    std::vector<std::unique_ptr<launch>> &launches;
+    size_t next = 0;
+
+    static void done(sg_dispatch *d, sg_dispatch_result result, const sg_memory_fault *fault)
+    {
+        auto *self = static_cast<chain_of_dispatches *>(d->owner);
+        launch &ended = *self->launches[self->next++];
+        if (self->next < self->launches.size())
+            sg_exec_submit(exec_of(self->g.dev), &self->launches[self->next]->dispatch);
+        d->owner = &ended;
+        launch::done(d, result, fault);
+    }
+};
+
+TEST_CASE("dispatches that follow one another all run, whoever submits them, across pauses")
+{
+    helping_gpu g;
+    const size_t count = 3000;
+    std::vector<std::unique_ptr<launch>> launches;
+    chain_of_dispatches chain{g, launches};
+    for (size_t i = 0; i < count; i++) {
+        launches.push_back(std::make_unique<launch>());
+        sg_dispatch &d = launches.back()->dispatch;
+        d.dev = g.dev;
+        d.vm = g.vm;
+        d.queue_id = 1;
+        d.kernarg_va = g.arguments({DATA});
+        d.code_va = g.address("add");
+        d.kernel_code_properties = 8;
+        d.rsrc1 = 5 | 12 << 6 | 0xc0 << 12;
+        d.rsrc2 = 2 << 1 | 7 << 7 | 2 << 11;
+        d.grid[0] = i % 100 == 99 ? 64 * 64 : 64; // some are not small
+        d.group[0] = 64;
+        d.grid[1] = d.grid[2] = d.group[1] = d.group[2] = 1;
+        d.done = chain_of_dispatches::done;
+        d.owner = &chain;
+    }
+    std::atomic<bool> stop = false;
+    std::thread pauses([&] {
+        while (!stop) {
+            sg_device_pause(g.dev);
+            sg_device_resume(g.dev);
+            std::this_thread::sleep_for(100us);
+        }
+    });
+    REQUIRE(sg_exec_submit(exec_of(g.dev), &launches[0]->dispatch) == 0);
+    while (!launches.back()->wait(0ms))
+        g.assist();
+    stop = true;
+    pauses.join();
+    CHECK(g.word(0) == 6400 * (count + count / 100 * 63));
 }
 
 TEST_CASE("nothing runs while the device is paused, and pauses nest")

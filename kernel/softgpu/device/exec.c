@@ -5,6 +5,10 @@
  * takes another workgroup when one ends, or when all that it holds only wait for something. Does
  * not know packets or queues.
  *
+ * Small dispatches are run by the thread that submits them, the helper: waking a worker costs more
+ * than they do. What does not end within one short turn, or waits for something, the helper gives
+ * up: any worker goes on with it (orphans), so that a kernel never holds up the submitting thread.
+ *
  * Lock: sg_exec.lock, for the list of dispatches and the workers' sleeping. Callbacks (done,
  * events) are made with no lock, outside of sg_vm_enter(), and outside of what sg_exec_pause()
  * waits for.
@@ -31,11 +35,16 @@ enum {
         64, /* one synchronising access in so many instructions: the wave may be spinning */
     WORKGROUPS_IN_A_ROW =
         64,               /* of one dispatch, before others of the same priority have their turn */
+    BATCH_MAX = 16,       /* workgroups taken at a time, if one turn runs so many */
     PATIENCE_ROUNDS = 64, /* without an end of a workgroup, before another one is taken */
+    SMALL_WAVES = 32,     /* dispatches of so many waves are the helper's */
+    HELPER_QUANTUM = 1024,
+    HELPER_INSTRUCTIONS = 4096, /* of one workgroup, before the helper gives it up */
+    HELPER_GROUPS = 32,         /* before its thread looks at the queues again */
 };
 
 struct worker {
-    struct sg_exec *exec;
+    _Alignas(64) struct sg_exec *exec;
     pthread_t thread;
     struct sg_tlb tlb;
     struct sg_resident **resident; /* in turn order */
@@ -45,9 +54,12 @@ struct worker {
     uint32_t version;                  /* of the list when current was chosen */
     uint32_t taken_in_a_row;
     uint32_t round, stalled_rounds, appetite;
-    struct sg_dispatch_state *pending; /* a workgroup of it is taken but not started: no scratch */
-    uint64_t pending_index;
-    struct sg_wave *wave; /* runs now: for the guard */
+    uint32_t quantum, turn;      /* instructions of a wave in one go, of a workgroup in one turn */
+    uint64_t group_instructions; /* of the last workgroup that ended, 0: none of this dispatch */
+    struct sg_dispatch_state *pending; /* workgroups of it are taken but not started */
+    uint64_t pending_index, pending_end;
+    uint64_t pending_ended; /* others of it that have ended here since, not reported yet */
+    struct sg_wave *wave;   /* runs now: for the guard */
     struct sg_guard guard;
     /* Statistics: written by the worker only, read by anyone. */
     _Atomic uint64_t workgroups, waves, instructions, vector_instructions, tlb_hits, tlb_misses,
@@ -55,22 +67,35 @@ struct worker {
 };
 
 struct sg_exec {
+    /* Looked at by every worker all the time, changed rarely: on a cache line of its own. */
+    _Alignas(64) _Atomic uint32_t version; /* of the list of active dispatches and the orphans */
+    _Atomic uint32_t attention; /* workers stop at the next boundary and look: pause or quit */
+    uint32_t thread_count;
+    struct worker *workers; /* one more than threads: the helper */
     struct sg_device *dev;
     const struct sg_isa *isa;
-    pthread_mutex_t lock;
+    _Alignas(64) pthread_mutex_t lock;
     pthread_cond_t work, resumed, quiet;
     struct sg_dispatch_state *active; /* by priority, then by age */
     struct sg_dispatch_state *idle;   /* to be reused */
-    _Atomic uint32_t version;         /* of the list of active dispatches */
-    _Atomic uint32_t attention; /* workers stop at the next boundary and look: pause or quit */
-    uint32_t busy;              /* workers that are neither asleep, nor paused, nor in a callback */
+    struct sg_resident *orphans;      /* the helper has given them up */
+    uint32_t busy; /* workers that are neither asleep, nor paused, nor in a callback */
     uint32_t sleeping;
-    bool paused, quit;
-    uint32_t thread_count, started;
-    struct worker *workers;
+    bool paused, quit, has_helper;
+    pthread_t helper_thread; /* who calls sg_exec_assist() */
+    uint32_t started;
     struct sg_scratch_pool *pools;
+    _Atomic bool small_waits; /* for the helper */
     _Atomic uint64_t faults;
 };
+
+/* The worker that runs on the calling thread, all its life; NULL: it is no worker's thread. */
+static __thread struct worker *self __attribute__((tls_model("initial-exec")));
+
+static struct worker *helper_of(const struct sg_exec *exec)
+{
+    return &exec->workers[exec->thread_count];
+}
 
 /* The slots of one scratch memory: one per wave that uses it at a time. Under the executor's lock.
  */
@@ -297,18 +322,25 @@ static struct sg_dispatch_state *choose_scarcest(const struct worker *worker)
     return best;
 }
 
+/* Room for one more in the list of resident workgroups. */
+static bool make_room(struct worker *worker)
+{
+    if (worker->resident_count < worker->resident_capacity)
+        return true;
+    uint32_t capacity = worker->resident_capacity ? worker->resident_capacity * 2 : 16;
+    struct sg_resident **grown = realloc(worker->resident, capacity * sizeof(struct sg_resident *));
+    if (!grown)
+        return false;
+    worker->resident = grown;
+    worker->resident_capacity = capacity;
+    return true;
+}
+
 static struct sg_resident *resident_get(struct worker *worker,
                                         const struct sg_dispatch_state *state)
 {
-    if (worker->resident_count == worker->resident_capacity) {
-        uint32_t capacity = worker->resident_capacity ? worker->resident_capacity * 2 : 16;
-        struct sg_resident **grown =
-            realloc(worker->resident, capacity * sizeof(struct sg_resident *));
-        if (!grown)
-            return NULL;
-        worker->resident = grown;
-        worker->resident_capacity = capacity;
-    }
+    if (!make_room(worker))
+        return NULL;
     struct sg_resident *resident = worker->spare;
     if (resident)
         worker->spare = resident->next;
@@ -322,7 +354,7 @@ static struct sg_resident *resident_get(struct worker *worker,
     return resident;
 }
 
-/* Start the workgroup that the worker has taken. False: it must wait for scratch memory. */
+/* Start the next workgroup that the worker has taken. False: it must wait for scratch memory. */
 static bool start_pending(struct worker *worker)
 {
     struct sg_dispatch_state *state = worker->pending;
@@ -344,39 +376,124 @@ static bool start_pending(struct worker *worker)
     sg_launch_group(resident, state, worker->pending_index);
     sg_vm_leave();
     worker->resident[worker->resident_count++] = resident;
-    worker->pending = NULL;
+    if (++worker->pending_index == worker->pending_end) {
+        uint64_t ended = worker->pending_ended;
+        worker->pending = NULL;
+        worker->pending_ended = 0;
+        if (ended) /* never all: the one that was just started is still to come */
+            finish(worker->exec, worker, state, ended);
+    }
     return true;
 }
 
-/* Take one workgroup and start it. `waiting`: what is resident only waits. False: nothing new runs.
+/* The dispatch has been stopped: drop what is taken of it. */
+static void drop_pending(struct worker *worker)
+{
+    struct sg_dispatch_state *state = worker->pending;
+    uint64_t groups = worker->pending_end - worker->pending_index + worker->pending_ended;
+    worker->pending = NULL;
+    worker->pending_ended = 0;
+    finish(worker->exec, worker, state, groups);
+}
+
+/* Lock held. What the helper gave up goes on here. NULL: there is nothing. */
+static struct sg_resident *pop_orphan(struct sg_exec *exec, bool only_started)
+{
+    struct sg_resident **link = &exec->orphans;
+    while (*link && only_started && !(*link)->started)
+        link = &(*link)->next;
+    struct sg_resident *orphan = *link;
+    if (orphan)
+        *link = orphan->next;
+    return orphan;
+}
+
+static bool adopt(struct worker *worker, struct sg_resident *orphan)
+{
+    if (orphan->started) {
+        if (!make_room(worker))
+            sg_unimplemented("going on without memory");
+        worker->resident[worker->resident_count++] = orphan;
+        return true;
+    }
+    worker->pending = orphan->state;
+    worker->pending_index = orphan->index;
+    worker->pending_end = orphan->index + 1;
+    orphan->next = worker->spare;
+    worker->spare = orphan;
+    return start_pending(worker);
+}
+
+/* What is pending may wait for scratch that an orphan has, and nobody else be there to run it. */
+static bool adopt_started(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->exec->lock);
+    struct sg_resident *orphan = pop_orphan(worker->exec, true);
+    pthread_mutex_unlock(&worker->exec->lock);
+    return orphan && adopt(worker, orphan);
+}
+
+/*
+ * Take `count` workgroups of a dispatch, or fewer if there are not so many. Every worker that takes
+ * one touches the same cache line: several at a time are cheaper, and neighbours use the same
+ * pages. False: there are none.
+ */
+static bool grab(struct worker *worker, struct sg_dispatch_state *state, uint32_t count)
+{
+    int64_t left = atomic_fetch_sub(&state->remaining, count);
+    if (left <= 0)
+        return false;
+    /* From here to finish() the state cannot end. */
+    if (left < count)
+        count = (uint32_t)left;
+    worker->taken_in_a_row += count;
+    worker->pending = state;
+    worker->pending_index = state->total - (uint64_t)left;
+    worker->pending_end = worker->pending_index + count;
+    return true;
+}
+
+/* No more than one turn's work, or others would wait for it, and no more than a fair share. */
+static uint32_t batch_of(const struct worker *worker, const struct sg_dispatch_state *state)
+{
+    int64_t left = atomic_load_explicit(&state->remaining, memory_order_relaxed);
+    uint64_t share = left > 0 ? (uint64_t)left / (2 * worker->exec->thread_count) : 0;
+    uint64_t batch = worker->group_instructions ? worker->turn / worker->group_instructions : 1;
+    batch = batch < share ? batch : share;
+    batch = batch < BATCH_MAX ? batch : BATCH_MAX;
+    return batch ? (uint32_t)batch : 1;
+}
+
+/* Take workgroups and start one. `waiting`: what is resident only waits. False: nothing new runs.
  */
 static bool take(struct worker *worker, bool waiting)
 {
     struct sg_exec *exec = worker->exec;
     if (worker->pending)
-        return start_pending(worker);
+        return start_pending(worker) || adopt_started(worker);
     uint32_t version = atomic_load_explicit(&exec->version, memory_order_acquire);
     struct sg_dispatch_state *state = worker->current;
-    int64_t left = 0;
     if (!waiting && state && version == worker->version &&
-        worker->taken_in_a_row < WORKGROUPS_IN_A_ROW && has_work(state)) {
-        left = atomic_fetch_sub(&state->remaining, 1);
-    }
-    while (left <= 0) {
+        worker->taken_in_a_row < WORKGROUPS_IN_A_ROW && has_work(state) &&
+        grab(worker, state, batch_of(worker, state)))
+        return start_pending(worker);
+    do {
         pthread_mutex_lock(&exec->lock);
-        worker->version = atomic_load(&exec->version);
-        state = waiting ? choose_scarcest(worker) : choose(exec, worker->current);
+        version = atomic_load(&exec->version);
+        struct sg_resident *orphan = pop_orphan(exec, false);
+        if (!orphan)
+            state = waiting ? choose_scarcest(worker) : choose(exec, worker->current);
         pthread_mutex_unlock(&exec->lock);
+        if (orphan)
+            return adopt(worker, orphan);
         if (!state)
             return false;
+        if (version != worker->version || state != worker->current)
+            worker->group_instructions = 0; /* perhaps of another kernel */
+        worker->version = version;
         worker->taken_in_a_row = 0;
         worker->current = state;
-        left = atomic_fetch_sub(&state->remaining, 1);
-    }
-    /* From here to finish() the state cannot end. */
-    worker->taken_in_a_row++;
-    worker->pending = state;
-    worker->pending_index = state->total - (uint64_t)left;
+    } while (!grab(worker, state, waiting ? 1 : batch_of(worker, state)));
     return start_pending(worker);
 }
 
@@ -398,6 +515,8 @@ static void retire(struct worker *worker, uint32_t index)
         instructions += resident->group.waves[i].instructions;
         vector_instructions += resident->group.waves[i].vector_instructions;
     }
+    if (state == worker->current)
+        worker->group_instructions = instructions;
     add(&worker->workgroups, 1);
     add(&worker->waves, resident->group.wave_count);
     add(&worker->instructions, instructions);
@@ -407,7 +526,10 @@ static void retire(struct worker *worker, uint32_t index)
     atomic_store_explicit(&worker->window_read, worker->tlb.window_read, memory_order_relaxed);
     atomic_store_explicit(&worker->window_written, worker->tlb.window_written,
                           memory_order_relaxed);
-    finish(worker->exec, worker, state, 1);
+    if (worker->pending == state)
+        worker->pending_ended++; /* the dispatch does not end before the rest of it */
+    else
+        finish(worker->exec, worker, state, 1);
 }
 
 /* ---- running waves ------------------------------------------------------------------------------
@@ -479,11 +601,12 @@ static void release_barrier(struct sg_resident *resident)
 }
 
 /* One wave's go. Returns whether it did more than to wait; *stopped: the dispatch must end. */
-static bool run_wave(struct sg_resident *resident, struct sg_wave *w, enum sg_next *next)
+static bool run_wave(struct sg_resident *resident, struct sg_wave *w, uint32_t quantum,
+                     enum sg_next *next)
 {
     w->sync_ops = 0;
     uint64_t before = w->instructions;
-    *next = interpret(w, QUANTUM);
+    *next = interpret(w, quantum);
     switch (*next) {
     case SG_NEXT:
         return w->sync_ops * SPIN_SHARE < w->instructions - before;
@@ -517,7 +640,7 @@ static enum turn run_waves(struct worker *worker, struct sg_resident *resident, 
             w->tlb = &worker->tlb;
             worker->wave = w;
             uint64_t before = w->instructions;
-            progress |= run_wave(resident, w, next);
+            progress |= run_wave(resident, w, worker->quantum, next);
             used += w->instructions - before;
             if (*next == SG_FAULT || *next == SG_TRAP)
                 return TURN_STOPPED;
@@ -526,7 +649,7 @@ static enum turn run_waves(struct worker *worker, struct sg_resident *resident, 
         any |= progress;
         if (!resident->running)
             return TURN_ENDED;
-    } while (progress && used < TURN_INSTRUCTIONS &&
+    } while (progress && used < worker->turn &&
              !atomic_load_explicit(&worker->exec->attention, memory_order_relaxed));
     return any ? TURN_PROGRESS : TURN_WAITING;
 }
@@ -686,6 +809,8 @@ static bool run_round(struct worker *worker, bool *ended)
 /* Lock held. Can anything be done besides what is resident? */
 static bool work_waits(const struct sg_exec *exec)
 {
+    if (exec->orphans)
+        return true;
     for (const struct sg_dispatch_state *state = exec->active; state; state = state->next) {
         if (has_work(state))
             return true;
@@ -757,6 +882,7 @@ static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
     struct sg_exec *exec = worker->exec;
+    self = worker;
     for (;;) {
         if (!worker->resident_count && !worker->pending && !atomic_load(&exec->attention))
             take(worker, false);
@@ -765,17 +891,13 @@ static void *worker_main(void *argument)
                 break;
             continue;
         }
-        if (worker->pending) {
-            if (atomic_load(&worker->pending->stop)) {
-                struct sg_dispatch_state *state = worker->pending;
-                worker->pending = NULL;
-                finish(exec, worker, state, 1);
-                continue;
-            }
-            if (!start_pending(worker) && !worker->resident_count) {
-                back_off(worker);
-                continue;
-            }
+        if (worker->pending && atomic_load(&worker->pending->stop)) {
+            drop_pending(worker);
+            continue;
+        }
+        if (!worker->resident_count && !take(worker, false)) {
+            back_off(worker);
+            continue;
         }
         bool ended = false;
         bool progress = run_round(worker, &ended);
@@ -786,6 +908,15 @@ static void *worker_main(void *argument)
     exec->busy--;
     pthread_mutex_unlock(&exec->lock);
     return NULL;
+}
+
+static void worker_init(struct worker *worker, struct sg_exec *exec)
+{
+    bool helper = worker == helper_of(exec);
+    worker->exec = exec;
+    worker->quantum = helper ? HELPER_QUANTUM : QUANTUM;
+    worker->turn = helper ? HELPER_INSTRUCTIONS : TURN_INSTRUCTIONS;
+    sg_tlb_init(&worker->tlb);
 }
 
 /* Lock held. Every signal but those that an access raises goes to the program's own threads. */
@@ -799,8 +930,7 @@ static int start_worker(struct sg_exec *exec)
     sigdelset(&all, SIGFPE);
     sigdelset(&all, SIGILL);
     sigdelset(&all, SIGABRT);
-    worker->exec = exec;
-    sg_tlb_init(&worker->tlb);
+    worker_init(worker, exec);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     exec->busy++;
     int error = pthread_create(&worker->thread, NULL, worker_main, worker);
@@ -811,6 +941,99 @@ static int start_worker(struct sg_exec *exec)
     }
     exec->started++;
     return 0;
+}
+
+/* ---- the helper ---------------------------------------------------------------------------------
+ */
+
+/* Lock held. */
+static void wake(struct sg_exec *exec, uint64_t workers)
+{
+    for (workers = workers < exec->sleeping ? workers : exec->sleeping; workers; workers--)
+        pthread_cond_signal(&exec->work);
+}
+
+/* Take one workgroup of a small dispatch and start it. False: there is none, or it must wait. */
+static bool take_small(struct worker *helper)
+{
+    struct sg_exec *exec = helper->exec;
+    struct sg_dispatch_state *state;
+    pthread_mutex_lock(&exec->lock);
+    for (state = exec->active; state; state = state->next) {
+        if (state->small && has_work(state) && grab(helper, state, 1))
+            break;
+    }
+    pthread_mutex_unlock(&exec->lock);
+    return state && start_pending(helper);
+}
+
+/* What the helper holds is the workers' from now on, and all that it has left of these dispatches.
+ */
+static void give_up(struct worker *helper)
+{
+    struct sg_exec *exec = helper->exec;
+    struct sg_resident *orphan;
+    uint64_t groups = 0;
+    pthread_mutex_lock(&exec->lock);
+    while (helper->resident_count || helper->pending) {
+        if (helper->resident_count) {
+            orphan = helper->resident[--helper->resident_count];
+            orphan->started = true;
+        } else { /* start_pending() left one, as it found no scratch */
+            orphan = helper->spare;
+            helper->spare = orphan->next;
+            orphan->started = false;
+            orphan->state = helper->pending;
+            orphan->index = helper->pending_index;
+            helper->pending = NULL;
+        }
+        orphan->state->small = false;
+        groups += has_work(orphan->state) ? SMALL_WAVES : 1;
+        orphan->next = exec->orphans;
+        exec->orphans = orphan;
+    }
+    atomic_fetch_add(&exec->version, 1);
+    wake(exec, groups);
+    pthread_mutex_unlock(&exec->lock);
+}
+
+bool sg_exec_assist(struct sg_exec *exec)
+{
+    struct worker *helper = helper_of(exec);
+    if (!exec->has_helper) { /* only this thread writes it */
+        pthread_mutex_lock(&exec->lock);
+        exec->helper_thread = pthread_self();
+        exec->has_helper = true;
+        pthread_mutex_unlock(&exec->lock);
+    }
+    if (!atomic_load_explicit(&exec->small_waits, memory_order_relaxed) ||
+        !atomic_exchange(&exec->small_waits, false))
+        return false;
+    pthread_mutex_lock(&exec->lock);
+    bool now = !exec->paused && !exec->quit;
+    exec->busy += now;
+    pthread_mutex_unlock(&exec->lock);
+    if (!now) /* resuming wakes all workers */
+        return false;
+    bool more = true;
+    for (unsigned groups = 0; more && groups < HELPER_GROUPS; groups++) {
+        bool ended = false;
+        more = take_small(helper);
+        if (more)
+            run_round(helper, &ended);
+        if (helper->resident_count || helper->pending) {
+            give_up(helper);
+            more = true;
+            break;
+        }
+    }
+    if (more)
+        atomic_store(&exec->small_waits, true);
+    pthread_mutex_lock(&exec->lock);
+    if (--exec->busy == 0)
+        pthread_cond_broadcast(&exec->quiet);
+    pthread_mutex_unlock(&exec->lock);
+    return true;
 }
 
 /* ---- interface ----------------------------------------------------------------------------------
@@ -832,6 +1055,18 @@ static struct sg_dispatch_state *state_get(struct sg_exec *exec)
 }
 
 /* Lock held. */
+static bool is_helper(const struct sg_exec *exec)
+{
+    return exec->has_helper && pthread_equal(exec->helper_thread, pthread_self());
+}
+
+/* Does the calling thread look for a workgroup next? A worker that submits is in a done(). */
+static bool will_take(const struct sg_exec *exec)
+{
+    return self && self->exec == exec && !self->resident_count && !self->pending;
+}
+
+/* Lock held. */
 static int enlist(struct sg_exec *exec, struct sg_dispatch_state *state)
 {
     struct sg_dispatch_state **link = &exec->active;
@@ -849,11 +1084,13 @@ static int enlist(struct sg_exec *exec, struct sg_dispatch_state *state)
     state->started_ms = now_ms();
     atomic_store(&state->finished, 0);
     atomic_store(&state->stop, 0);
+    state->small = state->total <= SMALL_WAVES && state->total * state->group_waves <= SMALL_WAVES;
     atomic_store_explicit(&state->remaining, (int64_t)state->total, memory_order_release);
     atomic_fetch_add(&exec->version, 1);
-    uint64_t wake = state->total < exec->sleeping ? state->total : exec->sleeping;
-    for (; wake; wake--)
-        pthread_cond_signal(&exec->work);
+    if (state->small && is_helper(exec))
+        atomic_store(&exec->small_waits, true);
+    else
+        wake(exec, state->total - will_take(exec));
     return 0;
 }
 
@@ -915,19 +1152,27 @@ void sg_exec_cancel(struct sg_exec *exec, uint32_t queue_id)
     }
 }
 
+/* Zeros, on cache lines of their own. `bytes` is a multiple of 64, as the types are aligned. */
+static void *calloc_lines(size_t bytes)
+{
+    void *memory = aligned_alloc(64, bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
 struct sg_exec *sg_exec_create(struct sg_device *dev)
 {
-    struct sg_exec *exec = calloc(1, sizeof(*exec));
+    struct sg_exec *exec = calloc_lines(sizeof(*exec));
     if (!exec)
         return NULL;
     exec->dev = dev;
     exec->isa = sg_isa_get(dev->config.arch);
     exec->thread_count = dev->config.threads;
-    exec->workers = calloc(exec->thread_count, sizeof(*exec->workers));
+    exec->workers = calloc_lines((exec->thread_count + 1) * sizeof(*exec->workers));
     if (!exec->workers) {
         free(exec);
         return NULL;
     }
+    worker_init(helper_of(exec), exec);
     pthread_mutex_init(&exec->lock, NULL);
     pthread_cond_init(&exec->work, NULL);
     pthread_cond_init(&exec->resumed, NULL);
@@ -960,6 +1205,7 @@ void sg_exec_destroy(struct sg_exec *exec)
         pthread_join(exec->workers[i].thread, NULL);
         free_residents(&exec->workers[i]);
     }
+    free_residents(helper_of(exec));
     while (exec->idle) {
         struct sg_dispatch_state *state = exec->idle;
         exec->idle = state->next;
@@ -1001,7 +1247,7 @@ void sg_exec_resume(struct sg_exec *exec)
 
 void sg_exec_stats(struct sg_exec *exec, struct sg_device_stats *add_to)
 {
-    for (uint32_t i = 0; i < exec->thread_count; i++) {
+    for (uint32_t i = 0; i <= exec->thread_count; i++) {
         struct worker *worker = &exec->workers[i];
         add_to->workgroups += atomic_load(&worker->workgroups);
         add_to->waves += atomic_load(&worker->waves);

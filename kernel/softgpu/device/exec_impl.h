@@ -20,9 +20,11 @@ enum {
  * or that serves another dispatch by now. `remaining` alone decides what it gets.
  */
 struct sg_dispatch_state {
-    _Atomic int64_t remaining; /* workgroups not handed out; <= 0: none */
+    /* Written by all workers: on a cache line of their own. */
+    _Alignas(64) _Atomic int64_t remaining; /* workgroups not handed out; <= 0: none */
     _Atomic uint64_t finished;
-    _Atomic uint32_t stop; /* 0: go on; else 1 + enum sg_dispatch_result */
+    /* Read by all workers. */
+    _Alignas(64) _Atomic uint32_t stop; /* 0: go on; else 1 + enum sg_dispatch_result */
     struct sg_dispatch *dispatch;
     struct sg_code *code;
     struct sg_memory_fault fault; /* by whoever set stop */
@@ -37,6 +39,7 @@ struct sg_dispatch_state {
     uint32_t cu_count;     /* compute units that the queue's mask leaves: workgroups go round */
     uint16_t cus[SG_MAX_CUS];
     bool uses_scratch;
+    bool small; /* under the executor's lock: the helper may take workgroups of it */
     struct sg_scratch_pool *scratch;
     /* Initial registers: those that are the same for all waves. */
     uint32_t sgpr[SG_USER_SGPRS_MAX];
@@ -53,10 +56,12 @@ struct sg_resident {
     struct sg_workgroup group;
     struct sg_dispatch_state *state;
     uint32_t running, at_barrier; /* waves */
+    bool started;                 /* of an orphan; if not, it stands for workgroup `index` */
+    uint64_t index;
     uint32_t wave_capacity, vgpr_rows;
     uint32_t (*vgprs)[SG_LANES];
     uint8_t *lds;             /* 64 KiB and some */
-    struct sg_resident *next; /* in the worker's list of free ones */
+    struct sg_resident *next; /* in the worker's list of free ones, or among the orphans */
 };
 
 enum sg_run_state { SG_RUN, SG_WAITS_AT_BARRIER, SG_ENDED };

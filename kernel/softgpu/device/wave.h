@@ -144,6 +144,12 @@ struct sg_exec; /* the threads that run waves; one per device, made by sg_device
 /* Copies nothing: the dispatch stays valid until done(). Never blocks for execution. */
 int sg_exec_submit(struct sg_exec *exec, struct sg_dispatch *dispatch);
 /*
+ * Called with no lock held, by the one thread that submits dispatches time and again: run the small ones that it has
+ * submitted since, for a bounded time, and call their done(). From the first call on its small dispatches wake no
+ * other thread, so another call must follow soon after each of them. False: there was nothing to run.
+ */
+bool sg_exec_assist(struct sg_exec *exec);
+/*
  * Stop the waves of all dispatches of one queue at an instruction boundary and drop them; done(CANCELLED). Does not
  * wait: each dispatch's done() comes soon, perhaps from the calling thread before this returns.
  */

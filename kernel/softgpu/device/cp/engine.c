@@ -185,6 +185,8 @@ static void *engine_main(void *state)
     prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);
     while (!atomic_load(&cp->stop)) {
         enum cp_progress progress = scan(cp);
+        if (sg_exec_assist(cp->dev->exec))
+            progress = CP_MORE;
         uint64_t now = now_ns();
         uint64_t idle = now - last_work;
         if (progress == CP_MORE) {
@@ -202,7 +204,7 @@ static void *engine_main(void *state)
         uint64_t length = idle / 8 < CP_NAP_MIN_NS ? CP_NAP_MIN_NS : idle / 8;
         /* Announce the sleep, look once more, sleep: a kick in between is not lost. */
         atomic_store(&cp->sleeping, 1);
-        if (scan(cp) == CP_MORE) {
+        if (scan(cp) == CP_MORE || sg_exec_assist(cp->dev->exec)) {
             atomic_store(&cp->sleeping, 0);
             last_work = now_ns();
             continue;
