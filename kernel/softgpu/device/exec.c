@@ -535,23 +535,53 @@ static void retire(struct worker *worker, uint32_t index)
 /* ---- running waves ------------------------------------------------------------------------------
  */
 
-/* The interpreter. SG_NEXT: the quantum is used up. */
+/* A value that the compiler knows nothing about: it cannot replace a branch by arithmetic. */
+#define SG_OPAQUE(value) __asm__ volatile("" : "+r"(value))
+
+/* The slot behind an instruction. Branches, which the host predicts, instead of arithmetic, which
+ * it would wait for. */
+static inline const struct sg_inst *behind(const struct sg_inst *inst)
+{
+    const unsigned dwords = __atomic_load_n(&inst->dwords, __ATOMIC_RELAXED);
+    const struct sg_inst *after = inst + 1;
+    if (dwords == 1)
+        return after;
+    after = inst + 2;
+    SG_OPAQUE(after);
+    if (dwords == 2)
+        return after;
+    after = inst + dwords;
+    SG_OPAQUE(after);
+    return after;
+}
+
+/*
+ * The interpreter. SG_NEXT: the quantum is used up. Where to go on is in w->ip, but it is nearly
+ * always the slot behind: the loop assumes that and checks, so that the host can start the next
+ * instruction before this one has written w->ip.
+ */
 static enum sg_next interpret(struct sg_wave *w, uint32_t quantum)
 {
     enum sg_next next = SG_NEXT;
     uint64_t vector = 0;
     uint32_t left = quantum;
+    const struct sg_inst *inst = w->ip;
     while (left) {
-        const struct sg_inst *inst = w->ip;
         /* Another thread may decode the slot now: its fields are valid once fn is seen (code.c). */
         sg_op_fn *fn = __atomic_load_n(&inst->fn, __ATOMIC_ACQUIRE);
-        w->ip = inst + __atomic_load_n(&inst->dwords, __ATOMIC_RELAXED);
+        const struct sg_inst *after = behind(inst);
+        w->ip = after;
         w->current = inst;
         left--;
         next = fn(w, inst);
         vector += inst->encoding >= SG_ENC_VOP1;
         if (__builtin_expect(next != SG_NEXT, 0))
             break;
+        inst = after;
+        if (w->ip != after) {
+            inst = w->ip;
+            SG_OPAQUE(inst);
+        }
     }
     w->instructions += quantum - left;
     w->vector_instructions += vector;
