@@ -4,8 +4,9 @@
  * driver. Owns the list of queues; what a queue does with its packets is aql.c, pm4.c and sdma.c.
  *
  * A doorbell is plain memory, so it must be polled. The thread spins for a moment after work, then
- * naps for an eighth of the time since the last work: it is late by at most that much, and an idle
- * device costs a wake-up per millisecond.
+ * naps for an eighth of the time since the last work, but no longer than 50 us until that is a
+ * 256th of it: it is late by at most that much. Some 4 us of work for each nap are 8 % of a core at
+ * worst, for a few milliseconds; an idle device costs a wake-up per millisecond.
  */
 #include "cp.h"
 
@@ -25,6 +26,10 @@ enum {
     CP_NAP_MIN_NS = 10 * 1000,
     CP_NAP_MAX_NS = 1000 * 1000,
     CP_NAP_MEMORY_NS = 100 * 1000, /* some queue waits for a word that the host may write */
+    CP_NAP_WAVES_NS = 200 * 1000,  /* waves are running, and go on with their queue by themselves */
+    CP_NAP_EARLY_NS = 50 * 1000,
+    CP_NAP_EARLY_SHARE = 8,
+    CP_NAP_SHARE = 256,
 };
 
 static uint64_t now_ns(void)
@@ -176,6 +181,20 @@ static enum cp_progress scan(struct sg_cp *cp)
     return most;
 }
 
+static uint64_t nap_length(enum cp_progress progress, uint64_t idle_ns)
+{
+    static const uint64_t longest[] = {[CP_IDLE] = CP_NAP_MAX_NS,
+                                       [CP_WAIT_WAVES] = CP_NAP_WAVES_NS,
+                                       [CP_WAIT_MEMORY] = CP_NAP_MEMORY_NS};
+    uint64_t late = idle_ns / CP_NAP_SHARE;
+    uint64_t most = late > CP_NAP_EARLY_NS ? late : CP_NAP_EARLY_NS;
+    if (progress == CP_WAIT_WAVES || most > longest[progress])
+        most = longest[progress];
+    uint64_t length = idle_ns / CP_NAP_EARLY_SHARE;
+    length = length < most ? length : most;
+    return length > CP_NAP_MIN_NS ? length : CP_NAP_MIN_NS;
+}
+
 static void *engine_main(void *state)
 {
     struct sg_cp *cp = state;
@@ -200,8 +219,6 @@ static void *engine_main(void *state)
                 __builtin_ia32_pause();
             continue;
         }
-        uint64_t longest = progress == CP_WAIT_MEMORY ? CP_NAP_MEMORY_NS : CP_NAP_MAX_NS;
-        uint64_t length = idle / 8 < CP_NAP_MIN_NS ? CP_NAP_MIN_NS : idle / 8;
         /* Announce the sleep, look once more, sleep: a kick in between is not lost. */
         atomic_store(&cp->sleeping, 1);
         if (scan(cp) == CP_MORE || sg_exec_assist(cp->dev->exec)) {
@@ -209,7 +226,7 @@ static void *engine_main(void *state)
             last_work = now_ns();
             continue;
         }
-        nap(cp, length < longest ? length : longest);
+        nap(cp, nap_length(progress, idle));
     }
     return NULL;
 }
