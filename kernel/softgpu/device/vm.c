@@ -88,8 +88,10 @@ void sg_vm_enter(void)
 
 void sg_vm_leave(void)
 {
-    if (--my_depth == 0)
-        atomic_fetch_add_explicit(&my_reader->turns, 1, memory_order_release);
+    if (--my_depth == 0) { /* nobody else writes it: no locked instruction */
+        uint64_t turn = atomic_load_explicit(&my_reader->turns, memory_order_relaxed);
+        atomic_store_explicit(&my_reader->turns, turn + 1, memory_order_release);
+    }
 }
 
 unsigned sg_vm_depth(void)
