@@ -4,6 +4,8 @@
  * core by softgpu's own counters, beside a native run of the same source on the CPU (the host half
  * of this file, clang -O3, one thread per core). The bodies are shared: what a barrier separates
  * on the GPU is two functions here, and a loop over the work-items of a workgroup on the CPU.
+ * What the machine itself gains from one thread to all is told beside our scaling: of the native
+ * run, and of integer arithmetic in registers, which only the cores limit.
  *
  * bench_softgpu [--json] [--seconds S] [--kernel NAME]
  */
@@ -228,12 +230,13 @@ uint64_t vector_instructions()
 
 struct Result {
     double gpu_wall, gpu_cpu, native_wall, native_cpu, instructions;
+    double bytes; /* of all buffers: what a round moves at least */
     int same;
 };
 
 template <typename Gpu, typename Native>
-Result compare(double seconds, unsigned threads, unsigned groups, Gpu gpu, Native native,
-               Buffer &result)
+Result compare(double seconds, unsigned threads, unsigned groups, size_t bytes, Gpu gpu,
+               Native native, Buffer &result)
 {
     gpu();
     must(hipDeviceSynchronize(), "hipDeviceSynchronize");
@@ -248,7 +251,7 @@ Result compare(double seconds, unsigned threads, unsigned groups, Gpu gpu, Nativ
         must(hipDeviceSynchronize(), "hipDeviceSynchronize");
     });
     const Times n = measure(seconds, [&] { on_threads(threads, groups, native); });
-    return {g.wall, g.cpu, n.wall, n.cpu, instructions, same};
+    return {g.wall, g.cpu, n.wall, n.cpu, instructions, (double)bytes, same};
 }
 
 Result run_saxpy(double seconds, unsigned threads)
@@ -256,7 +259,7 @@ Result run_saxpy(double seconds, unsigned threads)
     Buffer y(ITEMS, 64), x(ITEMS, 64);
     const unsigned groups = ITEMS / GROUP;
     return compare(
-        seconds, threads, groups,
+        seconds, threads, groups, (size_t)12 * ITEMS, /* y is read and written */
         [&] { saxpy<<<groups, GROUP>>>(y.on_gpu<float>(), x.on_gpu<float>(), 2.0f, ITEMS); },
         [&](unsigned first, unsigned last) {
             saxpy_native(y.on_cpu<float>(), x.on_cpu<float>(), 2.0f, ITEMS, first, last);
@@ -269,7 +272,7 @@ Result run_checksum(double seconds, unsigned threads)
     const unsigned groups = 512;
     Buffer out(2 * groups * GROUP, 2), words(groups * GROUP * DIGEST_WORDS, 65536);
     return compare(
-        seconds, threads, groups,
+        seconds, threads, groups, 4 * (out.host.size() + words.host.size()),
         [&] { checksum<<<groups, GROUP>>>(out.on_gpu<uint64_t>(), words.on_gpu<uint32_t>()); },
         [&](unsigned first, unsigned last) {
             checksum_native(out.on_cpu<uint64_t>(), words.on_cpu<uint32_t>(), first, last);
@@ -282,7 +285,7 @@ Result run_matmul(double seconds, unsigned threads)
     Buffer a(MATRIX * MATRIX, 8), b(MATRIX * MATRIX, 8), c(MATRIX * MATRIX, 2);
     const unsigned side = MATRIX / TILE;
     return compare(
-        seconds, threads, side * side,
+        seconds, threads, side * side, 4 * (a.host.size() + b.host.size() + c.host.size()),
         [&] {
             matmul<<<dim3(side, side), dim3(TILE, TILE)>>>(c.on_gpu<float>(), a.on_gpu<float>(),
                                                            b.on_gpu<float>());
@@ -298,6 +301,34 @@ const struct {
     Result (*run)(double seconds, unsigned threads);
 } kernels[] = {{"saxpy", run_saxpy}, {"checksum", run_checksum}, {"matmul", run_matmul}};
 
+/* ---- the machine ---------------------------------------------------------------------------- */
+
+/* Independent chains, as many as two threads of one core could not both keep busy. */
+void arithmetic(uint64_t *out)
+{
+    uint64_t chain[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    for (unsigned i = 0; i < 1000000; i++)
+        for (uint64_t &x : chain) {
+            x = (x ^ x >> 7) + i;
+            asm volatile("" : "+r"(x)); /* one at a time: scalar units, no vectors */
+        }
+    for (uint64_t x : chain)
+        *out += x;
+}
+
+/* How much more all threads get done than one. */
+double machine_scaling(double seconds, unsigned threads)
+{
+    std::vector<uint64_t> out(8 * threads); /* a cache line each */
+    const auto part = [&](unsigned first, unsigned last) {
+        for (unsigned i = first; i < last; i++)
+            arithmetic(&out[8 * i]);
+    };
+    const Times one = measure(seconds, [&] { on_threads(1, 1, part); });
+    const Times all = measure(seconds, [&] { on_threads(threads, threads, part); });
+    return threads * one.wall / all.wall;
+}
+
 /* ---- one process per number of threads: softgpu makes its threads at the start -------------- */
 
 Result run_in_child(const char *kernel, double seconds, unsigned threads)
@@ -309,10 +340,11 @@ Result run_in_child(const char *kernel, double seconds, unsigned threads)
     snprintf(line, sizeof(line), "SOFTGPU_THREADS=%u exec '%s' --child %s %g %u", threads, self,
              kernel, seconds, threads);
     FILE *child = popen(line, "r");
-    const int fields = !child ? 0
-                              : fscanf(child, "%lg %lg %lg %lg %lg %d", &r.gpu_wall, &r.gpu_cpu,
-                                       &r.native_wall, &r.native_cpu, &r.instructions, &r.same);
-    if (fields != 6 || pclose(child) != 0) {
+    const int fields =
+        !child ? 0
+               : fscanf(child, "%lg %lg %lg %lg %lg %lg %d", &r.gpu_wall, &r.gpu_cpu,
+                        &r.native_wall, &r.native_cpu, &r.instructions, &r.bytes, &r.same);
+    if (fields != 7 || pclose(child) != 0) {
         fprintf(stderr, "bench_softgpu: the run of %s failed\n", kernel);
         exit(1);
     }
@@ -325,8 +357,8 @@ int child_main(char **argument)
         if (strcmp(kernel.name, argument[0]) != 0)
             continue;
         const Result r = kernel.run(atof(argument[1]), (unsigned)atoi(argument[2]));
-        printf("%g %g %g %g %g %d\n", r.gpu_wall, r.gpu_cpu, r.native_wall, r.native_cpu,
-               r.instructions, r.same);
+        printf("%g %g %g %g %.0f %.0f %d\n", r.gpu_wall, r.gpu_cpu, r.native_wall, r.native_cpu,
+               r.instructions, r.bytes, r.same);
         fflush(stdout);
         return 0;
     }
@@ -341,19 +373,24 @@ void report(const char *name, const Result &one, const Result &all, unsigned cor
     const double per_cpu = all.instructions / all.gpu_cpu / 1e6;
     const double single = one.instructions / one.gpu_wall / 1e6;
     const double scaling = one.gpu_wall / all.gpu_wall;
+    const double native_scaling = one.native_wall / all.native_wall;
     const double slower = all.gpu_wall / all.native_wall;
     const double slower_cpu = all.gpu_cpu / all.native_cpu;
+    const double moved = all.bytes / all.gpu_wall / 1e9, native = all.bytes / all.native_wall / 1e9;
     if (json) {
         printf("  {\"kernel\": \"%s\", \"cores\": %u, \"vector_instructions\": %.0f,\n"
                "   \"minstr_per_s_and_core\": %.2f, \"minstr_per_cpu_s\": %.2f,\n"
-               "   \"minstr_per_s_one_core\": %.2f, \"scaling\": %.2f,\n"
+               "   \"minstr_per_s_one_core\": %.2f, \"scaling\": %.2f, \"native_scaling\": %.2f,\n"
                "   \"seconds\": %.6f, \"native_seconds\": %.6f, \"times_native\": %.1f,\n"
+               "   \"gb_per_s\": %.2f, \"native_gb_per_s\": %.2f,\n"
                "   \"times_native_cpu\": %.1f, \"same_result\": %s}",
-               name, cores, all.instructions, per_core, per_cpu, single, scaling, all.gpu_wall,
-               all.native_wall, slower, slower_cpu, one.same && all.same ? "true" : "false");
+               name, cores, all.instructions, per_core, per_cpu, single, scaling, native_scaling,
+               all.gpu_wall, all.native_wall, slower, moved, native, slower_cpu,
+               one.same && all.same ? "true" : "false");
     } else {
-        printf("%-10s %12.1f %14.1f %12.1f %10.2f %12.3f %12.3f %10.1f %8s\n", name, per_core,
-               per_cpu, single, scaling, 1e3 * all.gpu_wall, 1e3 * all.native_wall, slower,
+        printf("%-9s %10.1f %10.1f %10.1f %8.2f %8.2f %9.3f %9.3f %8.1f %7.1f %7.1f %7s\n", name,
+               per_core, per_cpu, single, scaling, native_scaling, 1e3 * all.gpu_wall,
+               1e3 * all.native_wall, slower, moved, native,
                one.same && all.same ? "same" : "DIFFER");
     }
 }
@@ -380,15 +417,20 @@ int main(int argc, char **argv)
         }
     }
     const unsigned cores = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    const double machine = cores > 1 ? machine_scaling(seconds / 2, cores) : 1;
     double load = 0;
     (void)getloadavg(&load, 1);
     if (json)
-        printf("{\"load\": %.2f, \"results\": [\n", load);
+        printf("{\"load\": %.2f, \"machine_scaling\": %.2f, \"results\": [\n", load, machine);
     else
-        printf("load %.1f, %u cores; rates in million wave64 vector instructions per second\n"
-               "%-10s %12s %14s %12s %10s %12s %12s %10s\n",
-               load, cores, "kernel", "s and core", "CPU second", "one core", "scaling", "ms",
-               "native ms", "x native");
+        printf(
+            "load %.1f, %u cores; integer arithmetic scales %.2f from one thread to all\n"
+            "million wave64 vector instructions per second and core (all cores at work), per CPU "
+            "second, with one core;\nfrom one to all cores: ours, the native run's; time of a "
+            "round; GB/s of the buffers at least\n"
+            "%-9s %10s %10s %10s %8s %8s %9s %9s %8s %7s %7s\n",
+            load, cores, machine, "kernel", "s and core", "CPU second", "one core", "scaling",
+            "native", "ms", "native", "x native", "GB/s", "native");
     for (const auto &kernel : kernels) {
         if (only && strcmp(only, kernel.name))
             continue;
