@@ -25,3 +25,19 @@ if (ret) {
 +	amdgpu_ttm_tt_set_user_pages(bo->tbo.ttm, NULL);
 	...
 }
+
+// A GPU behind an IOMMU that is not the buffer's own has a mapping of its own: of no pages there is none, and the
+// page table entries stay clear.
+@@
+identifier fn =~ "^kfd_mem_dmamap_userptr$";
+identifier src, ttm;
+@@
+fn(...)
+{
+	...
+	if (WARN_ON(ttm->num_pages != src->num_pages))
+		return -EINVAL;
++	if (!src->pages[0])
++		return 0;
+	...
+}
