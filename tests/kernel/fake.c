@@ -59,23 +59,46 @@ int fake_state(int fake, int drm, struct amdgpu_fake_state *state)
 
 int fake_dma_start(int fake, int drm, uint64_t va, uint64_t pages, uint64_t magic)
 {
-    struct amdgpu_fake_dma args = {
-        .drm_fd = (uint32_t)drm, .start = 1, .va = va, .pages = pages, .magic = magic};
+    struct amdgpu_fake_dma args = {.drm_fd = (uint32_t)drm,
+                                   .action = AMDGPU_FAKE_DMA_START,
+                                   .va = va,
+                                   .pages = pages,
+                                   .magic = magic};
 
     return kfd_call(fake, AMDGPU_FAKE_DMA, &args);
 }
 
 int fake_dma_stop(int fake, int drm, struct amdgpu_fake_dma *seen)
 {
-    *seen = (struct amdgpu_fake_dma){.drm_fd = (uint32_t)drm};
+    *seen = (struct amdgpu_fake_dma){.drm_fd = (uint32_t)drm, .action = AMDGPU_FAKE_DMA_STOP};
     return kfd_call(fake, AMDGPU_FAKE_DMA, seen);
+}
+
+bool fake_dma_wait(int fake, int drm, uint64_t reads)
+{
+    struct amdgpu_fake_dma seen;
+    uint64_t start = 0, now;
+
+    for (int ms = 0; ms < 20000; ms++) {
+        seen = (struct amdgpu_fake_dma){.drm_fd = (uint32_t)drm, .action = AMDGPU_FAKE_DMA_LOOK};
+        if (kfd_call(fake, AMDGPU_FAKE_DMA, &seen))
+            return false;
+        now = seen.accesses + seen.faults + seen.foreign +
+              1; /* a read that an IOMMU stops is foreign */
+        if (!start)
+            start = now;
+        if (now - start >= reads)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return false;
 }
 
 int fake_wait_restored(int fake, int drm)
 {
     struct amdgpu_fake_state state;
 
-    for (int ms = 0; ms < 2000; ms++) {
+    for (int ms = 0; ms < 20000; ms++) {
         if (fake_state(fake, drm, &state) == 0 && !state.evicted)
             return ms;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);

@@ -23,8 +23,10 @@ int fake_state(int fake, int drm, struct amdgpu_fake_state *state);
 /* The DMA engine (struct amdgpu_fake_dma). */
 int fake_dma_start(int fake, int drm, uint64_t va, uint64_t pages, uint64_t magic);
 int fake_dma_stop(int fake, int drm, struct amdgpu_fake_dma *seen);
+/* Wait until it has tried this many more reads: false if it does not in twenty seconds. */
+bool fake_dma_wait(int fake, int drm, uint64_t reads);
 
-/* Wait until no userptr eviction is pending. Milliseconds it took, -1 after two seconds. */
+/* Wait until no userptr eviction is pending. -1 after twenty seconds. */
 int fake_wait_restored(int fake, int drm);
 
 /* Physical address of the page at p, 0 if none is present. Needs root. */

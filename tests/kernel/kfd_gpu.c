@@ -42,9 +42,14 @@ uint64_t window_bytes(const struct window *w)
     return bytes;
 }
 
-void window_make(struct test *t, struct window *w, bool batch)
+uint64_t window_va(const struct window *w)
 {
-    uint64_t va = WINDOW;
+    return w->va ? w->va : WINDOW;
+}
+
+void window_alloc(struct test *t, struct window *w, bool batch)
+{
+    uint64_t va = window_va(w);
     int r;
 
     w->handle_count = 0;
@@ -63,6 +68,11 @@ void window_make(struct test *t, struct window *w, bool batch)
             va += w->ranges[i].size;
         }
     }
+}
+
+void window_make(struct test *t, struct window *w, bool batch)
+{
+    window_alloc(t, w, batch);
     for (uint32_t i = 0; i < w->handle_count; i++)
         CHECK(t, kfd_map(t->fd, w->handles[i], &t->gpu.gpu_id, 1) == 0);
     CHECK(t, fake_wait_restored(t->fake, t->drm) >= 0);
@@ -78,7 +88,7 @@ void window_drop(struct test *t, struct window *w)
     window_check(t, w, false);
 }
 
-static bool is_mapped(struct test *t, uint64_t va)
+bool is_mapped(struct test *t, uint64_t va)
 {
     struct amdgpu_fake_walk walk;
 
@@ -94,12 +104,12 @@ static bool translates_to(struct test *t, uint64_t va, const void *page)
     struct amdgpu_fake_walk walk;
 
     return fake_walk(t->fake, t->drm, va, &walk) == 0 && (walk.entry & need) == need && physical &&
-           walk.offset == physical;
+           walk.memory == physical;
 }
 
 void window_check(struct test *t, const struct window *w, bool mapped)
 {
-    uint64_t va = WINDOW, wrong = 0, first = 0;
+    uint64_t va = window_va(w), wrong = 0, first = 0;
 
     for (uint32_t i = 0; i < w->count; i++) {
         for (uint64_t at = 0; at < w->ranges[i].size; at += KFD_PAGE, va += KFD_PAGE) {
@@ -115,8 +125,17 @@ void window_check(struct test *t, const struct window *w, bool mapped)
                (unsigned long)(window_bytes(w) / KFD_PAGE),
                mapped ? "do not match pagemap" : "are still mapped", (unsigned long)first);
     CHECK(t, wrong == 0);
-    CHECK(t, !is_mapped(t, WINDOW - KFD_PAGE));
+    CHECK(t, !is_mapped(t, window_va(w) - KFD_PAGE));
     CHECK(t, !is_mapped(t, va));
+}
+
+void window_check_second(struct test *t, const struct window *w, bool mapped)
+{
+    struct test second = *t;
+
+    second.drm = t->second_drm;
+    window_check(&second, w, mapped);
+    t->failures = second.failures;
 }
 
 void window_check_data(struct test *t, const struct window *w, unsigned int seed)
@@ -131,14 +150,14 @@ void window_check_data(struct test *t, const struct window *w, unsigned int seed
         for (uint64_t k = 0; k < w->ranges[i].size; k += 64)
             ((unsigned char *)(uintptr_t)w->ranges[i].start)[k] =
                 (unsigned char)(seed + (at + k) / 64);
-    CHECK(t, fake_read(t->fake, t->drm, WINDOW, buffer, bytes, NULL) == 0);
+    CHECK(t, fake_read(t->fake, t->drm, window_va(w), buffer, bytes, NULL) == 0);
     for (uint64_t k = 0; k < bytes; k += 64)
         wrong += buffer[k] != (unsigned char)(seed + k / 64);
     CHECK(t, wrong == 0);
 
     for (uint64_t k = 0; k < bytes; k++)
         buffer[k] = (unsigned char)(seed + k * 7);
-    CHECK(t, fake_write(t->fake, t->drm, WINDOW, buffer, bytes, NULL) == 0);
+    CHECK(t, fake_write(t->fake, t->drm, window_va(w), buffer, bytes, NULL) == 0);
     at = 0;
     for (uint32_t i = 0; i < w->count; at += w->ranges[i++].size)
         wrong += memcmp((void *)(uintptr_t)w->ranges[i].start, buffer + at, w->ranges[i].size) != 0;
@@ -183,10 +202,42 @@ void queue_drop(struct test *t, struct queue *q)
     munmap(q->memory, 2 * KFD_PAGE);
 }
 
+void accounting(char text[ACCOUNTING])
+{
+    int fd = open("/sys/kernel/debug/kfd/mem_limit", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd == -1 ? -1 : read(fd, text, ACCOUNTING - 1);
+
+    text[n > 0 ? n : 0] = '\0';
+    if (fd != -1)
+        close(fd);
+}
+
+/* Up to ten seconds: a dead process is taken down by a worker. */
+bool accounting_back(const char before[ACCOUNTING])
+{
+    char now[ACCOUNTING];
+
+    for (int ms = 0; ms < 10000; ms++) {
+        accounting(now);
+        if (*before && strcmp(now, before) == 0)
+            return true;
+        usleep(1000);
+    }
+    printf("FAIL accounting before:\n%safter:\n%s", before, now);
+    return false;
+}
+
+static bool can_run(const struct test *t, unsigned int needs)
+{
+    return (t->batch || !(needs & NEEDS_BATCH)) &&
+           (t->second_drm != -1 || !(needs & NEEDS_TWO_GPUS)) &&
+           (!(needs & NEEDS_TWO_NODES) || access("/sys/devices/system/node/node1", F_OK) == 0);
+}
+
 static void run_cases(struct test *t, const struct test_case *cases, int *failed)
 {
     for (const struct test_case *c = cases; c->name; c++) {
-        if (c->needs_batch && !t->batch)
+        if (!can_run(t, c->needs))
             continue;
         t->failures = 0;
         c->run(t);
@@ -196,28 +247,49 @@ static void run_cases(struct test *t, const struct test_case *cases, int *failed
     }
 }
 
+/* A VM on every GPU: KFD's queue manager without HWS restores queues on each of them. */
+static int acquire_all(struct test *t)
+{
+    struct kfd_gpu gpus[2];
+    size_t count = kfd_find_gpus(gpus, 2);
+
+    t->second_drm = -1;
+    if (t->fd == -1 || t->fake == -1 || count < 1 || count > 2) {
+        fprintf(stderr, "kfd %d, fake %d, %zu GPUs\n", t->fd, t->fake, count);
+        return -ENODEV;
+    }
+    t->gpu = gpus[0];
+    t->drm = kfd_acquire_vm(t->fd, &t->gpu);
+    if (count == 2) {
+        t->second = gpus[1];
+        t->second_drm = kfd_acquire_vm(t->fd, &t->second);
+        if (t->second_drm < 0)
+            return t->second_drm;
+    }
+    return t->drm < 0 ? t->drm : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct test t = {.fd = open("/dev/kfd", O_RDWR | O_CLOEXEC), .fake = fake_open()};
-    int failed = 0;
+    int failed = 0, r;
 
     if (argc != 2 || (strcmp(argv[1], "stock") && strcmp(argv[1], "patched"))) {
         fprintf(stderr, "usage: kfd_gpu stock|patched\n");
         return 2;
     }
     t.batch = strcmp(argv[1], "patched") == 0;
-    if (t.fd == -1 || t.fake == -1 || !kfd_find_gpus(&t.gpu, 1)) {
-        fprintf(stderr, "no GPU: kfd %d, fake %d\n", t.fd, t.fake);
-        return 1;
-    }
-    t.drm = kfd_acquire_vm(t.fd, &t.gpu);
-    if (t.drm < 0) {
-        fprintf(stderr, "acquire: %s\n", kfd_errno_name(t.drm));
+    r = acquire_all(&t);
+    if (r) {
+        fprintf(stderr, "no GPU: %s\n", kfd_errno_name(r));
         return 1;
     }
     run_cases(&t, map_cases, &failed);
     run_cases(&t, change_cases, &failed);
     run_cases(&t, life_cases, &failed);
     run_cases(&t, live_cases, &failed);
+    run_cases(&t, memory_cases, &failed);
+    run_cases(&t, threads_cases, &failed);
+    run_cases(&t, gpus_cases, &failed);
     return failed != 0;
 }

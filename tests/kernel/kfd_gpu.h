@@ -20,12 +20,15 @@ struct test {
     int drm;  /* render node, VM acquired */
     int fake; /* /dev/amdgpu_fake */
     struct kfd_gpu gpu;
+    int second_drm; /* a second GPU, or -1 */
+    struct kfd_gpu second;
     bool batch; /* the driver has the batch ioctl */
     int failures;
 };
 
 /* A list of ranges and the buffer over it. */
 struct window {
+    uint64_t va; /* of the buffer; 0: WINDOW */
     struct kfd_ioctl_userptr_range ranges[MAX_RANGES];
     uint32_t count;
     uint64_t handles[MAX_RANGES]; /* one for each range, or only the first */
@@ -40,6 +43,11 @@ void check(struct test *t, bool ok, const char *file, int line, const char *text
 void window_make(struct test *t, struct window *w, bool batch);
 void window_drop(struct test *t, struct window *w);
 uint64_t window_bytes(const struct window *w);
+uint64_t window_va(const struct window *w);
+/* ALLOC alone. */
+void window_alloc(struct test *t, struct window *w, bool batch);
+/* The same window as the second GPU sees it: what is checked there counts for t. */
+void window_check_second(struct test *t, const struct window *w, bool mapped);
 
 /*
  * Every page of the window translates to the page that pagemap shows, readable and writeable, and
@@ -48,6 +56,9 @@ uint64_t window_bytes(const struct window *w);
 void window_check(struct test *t, const struct window *w, bool mapped);
 /* Data written by the CPU is read by DMA, and the other way round, through the whole window. */
 void window_check_data(struct test *t, const struct window *w, unsigned int seed);
+
+/* Is the page at va mapped? */
+bool is_mapped(struct test *t, uint64_t va);
 
 /* Anonymous memory, touched. NULL is recorded as a failure. */
 void *pages_new(struct test *t, uint64_t bytes);
@@ -66,13 +77,23 @@ struct queue {
 void queue_new(struct test *t, struct queue *q);
 void queue_drop(struct test *t, struct queue *q);
 
+/* KFD's accounting (debugfs, kfd/mem_limit), and a wait for it to be as it was: false after a
+ * while. */
+#define ACCOUNTING 256
+void accounting(char text[ACCOUNTING]);
+bool accounting_back(const char before[ACCOUNTING]);
+
+/* What a case needs beyond one GPU. Without it the case is left out. */
+enum needs { NEEDS_BATCH = 1, NEEDS_TWO_GPUS = 2, NEEDS_TWO_NODES = 4 };
+
 typedef void case_fn(struct test *t);
 struct test_case {
     const char *name;
     case_fn *run;
-    bool needs_batch;
+    unsigned int needs; /* NEEDS_* */
 };
 
 extern const struct test_case map_cases[], change_cases[], life_cases[], live_cases[];
+extern const struct test_case gpus_cases[], memory_cases[], threads_cases[];
 
 #endif

@@ -43,7 +43,7 @@ static void layout_make(struct test *t, struct layout *l, bool batch)
     l->base = pages_new(t, RANGES * STRIDE);
     l->file = memfd_create("kfd_gpu", MFD_CLOEXEC);
     CHECK(t, l->file != -1 && ftruncate(l->file, RANGES * PAGES * KFD_PAGE) == 0);
-    l->w.count = RANGES;
+    l->w = (struct window){.count = RANGES};
     for (uint32_t i = 0; i < RANGES; i++) {
         uint32_t slot = (i * 5 + 3) % RANGES;
 
@@ -296,17 +296,17 @@ static void random_batch(struct test *t)
 }
 
 const struct test_case change_cases[] = {
-    {"change/dontneed-per-range", dontneed_per_range, false},
-    {"change/munmap-per-range", munmap_per_range, false},
-    {"change/dontneed-batch", dontneed_batch, true},
-    {"change/munmap-batch", munmap_batch, true},
-    {"change/mremap-batch", mremap_batch, true},
-    {"change/truncate-batch", truncate_batch, true},
-    {"change/fork-batch", fork_batch, true},
-    {"change/mprotect-batch", mprotect_batch, true},
-    {"change/compaction-batch", compaction_batch, true},
-    {"change/gaps-batch", gaps_batch, true},
-    {"change/aliased-batch", aliased_batch, true},
-    {"change/random-batch", random_batch, true},
-    {NULL, NULL, false},
+    {"change/dontneed-per-range", dontneed_per_range, 0},
+    {"change/munmap-per-range", munmap_per_range, 0},
+    {"change/dontneed-batch", dontneed_batch, NEEDS_BATCH},
+    {"change/munmap-batch", munmap_batch, NEEDS_BATCH},
+    {"change/mremap-batch", mremap_batch, NEEDS_BATCH},
+    {"change/truncate-batch", truncate_batch, NEEDS_BATCH},
+    {"change/fork-batch", fork_batch, NEEDS_BATCH},
+    {"change/mprotect-batch", mprotect_batch, NEEDS_BATCH},
+    {"change/compaction-batch", compaction_batch, NEEDS_BATCH},
+    {"change/gaps-batch", gaps_batch, NEEDS_BATCH},
+    {"change/aliased-batch", aliased_batch, NEEDS_BATCH},
+    {"change/random-batch", random_batch, NEEDS_BATCH},
+    {NULL, NULL, 0},
 };

@@ -20,32 +20,6 @@
 
 #define LARGE 512u /* ranges of the larger lists */
 
-static void accounting(char *text, size_t size)
-{
-    int fd = open("/sys/kernel/debug/kfd/mem_limit", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd == -1 ? -1 : read(fd, text, size - 1);
-
-    text[n > 0 ? n : 0] = '\0';
-    if (fd != -1)
-        close(fd);
-}
-
-/* Wait up to two seconds for the accounting to be as it was: a dead process is taken down by a
- * worker. */
-static bool accounting_back(const char *before)
-{
-    char now[256];
-
-    for (int ms = 0; ms < 2000; ms++) {
-        accounting(now, sizeof(now));
-        if (*before && strcmp(now, before) == 0)
-            return true;
-        usleep(1000);
-    }
-    printf("FAIL accounting before:\n%safter:\n%s", before, now);
-    return false;
-}
-
 /* LARGE ranges of one page, every other page of one mapping. */
 static struct kfd_ioctl_userptr_range *every_other(char *base)
 {
@@ -59,11 +33,11 @@ static struct kfd_ioctl_userptr_range *every_other(char *base)
 /* A list whose last range is bad: nothing of it may stay. */
 static void all_or_nothing(struct test *t)
 {
-    char *base = pages_new(t, 2 * LARGE * KFD_PAGE), before[256];
+    char *base = pages_new(t, 2 * LARGE * KFD_PAGE), before[ACCOUNTING];
     struct kfd_ioctl_userptr_range *ranges = every_other(base);
     uint64_t handle = 0;
 
-    accounting(before, sizeof(before));
+    accounting(before);
     munmap(base + 2 * (LARGE - 1) * KFD_PAGE, KFD_PAGE);
     for (int i = 0; i < 50; i++)
         CHECK(t, kfd_alloc_batch(t->fd, t->gpu.gpu_id, WINDOW, ranges, LARGE, &handle) == -EFAULT);
@@ -78,11 +52,11 @@ static void all_or_nothing(struct test *t)
 
 static void again_and_again(struct test *t)
 {
-    char *base = pages_new(t, 2 * LARGE * KFD_PAGE), before[256];
+    char *base = pages_new(t, 2 * LARGE * KFD_PAGE), before[ACCOUNTING];
     struct kfd_ioctl_userptr_range *ranges = every_other(base);
     uint64_t handle = 0;
 
-    accounting(before, sizeof(before));
+    accounting(before);
     for (int i = 0; i < 20; i++) {
         CHECK(t, kfd_alloc_batch(t->fd, t->gpu.gpu_id, WINDOW, ranges, LARGE, &handle) == 0);
         CHECK(t, kfd_map(t->fd, handle, &t->gpu.gpu_id, 1) == 0);
@@ -217,11 +191,11 @@ static void child_process(const struct kfd_gpu *gpu, int ready, bool hold, bool 
 
 static void death(struct test *t, bool killed, bool early, unsigned int delay_us)
 {
-    char before[256], byte;
+    char before[ACCOUNTING], byte;
     int ready[2], status = -1;
     pid_t child;
 
-    accounting(before, sizeof(before));
+    accounting(before);
     CHECK(t, pipe(ready) == 0);
     child = fork();
     if (child == 0)
@@ -263,23 +237,23 @@ static void memory_limit(struct test *t)
                    -1, 0);
     struct kfd_ioctl_userptr_range range = {(uintptr_t)p, bytes};
     uint64_t handle = 0;
-    char before[256];
+    char before[ACCOUNTING];
 
     CHECK(t, p != MAP_FAILED);
-    accounting(before, sizeof(before));
+    accounting(before);
     CHECK(t, kfd_alloc_batch(t->fd, t->gpu.gpu_id, WINDOW, &range, 1, &handle) == -ENOMEM);
     CHECK(t, accounting_back(before));
     munmap(p, bytes);
 }
 
 const struct test_case life_cases[] = {
-    {"life/all-or-nothing", all_or_nothing, true},
-    {"life/again-and-again", again_and_again, true},
-    {"life/queue", queue, true},
-    {"life/disturbed", disturbed, true},
-    {"life/exit", exit_without_free, true},
-    {"life/killed-while-mapped", killed_while_mapped, true},
-    {"life/killed-while-registering", killed_while_registering, true},
-    {"life/memory-limit", memory_limit, true},
-    {NULL, NULL, false},
+    {"life/all-or-nothing", all_or_nothing, NEEDS_BATCH},
+    {"life/again-and-again", again_and_again, NEEDS_BATCH},
+    {"life/queue", queue, NEEDS_BATCH},
+    {"life/disturbed", disturbed, NEEDS_BATCH},
+    {"life/exit", exit_without_free, NEEDS_BATCH},
+    {"life/killed-while-mapped", killed_while_mapped, NEEDS_BATCH},
+    {"life/killed-while-registering", killed_while_registering, NEEDS_BATCH},
+    {"life/memory-limit", memory_limit, NEEDS_BATCH},
+    {NULL, NULL, 0},
 };

@@ -18,7 +18,7 @@ static void scatter(struct test *t, struct window *w, uint32_t count, uint64_t p
 {
     char *base = pages_new(t, count * (pages + 1) * KFD_PAGE);
 
-    w->count = count;
+    *w = (struct window){.count = count};
     for (uint32_t i = 0; i < count; i++) {
         uint32_t slot = (i * 29 + 7) % count; /* 29 is prime to every count used here */
 
@@ -257,18 +257,18 @@ static void flag_refused(struct test *t)
 }
 
 const struct test_case map_cases[] = {
-    {"map/per-range", per_range, false},
-    {"map/batch-pages", batch_pages, true},
-    {"map/batch-ranges", batch_ranges, true},
-    {"map/batch-long", batch_long, true},
-    {"map/batch-single", batch_single, true},
-    {"map/batch-untouched", batch_untouched, true},
-    {"map/batch-zero-page", batch_zero_page, true},
-    {"map/batch-kinds", batch_kinds, true},
-    {"map/batch-two-mappings", batch_two_mappings, true},
-    {"map/batch-huge", batch_huge, true},
-    {"map/batch-aliased", batch_aliased, true},
-    {"map/flag", flag, true},
-    {"map/flag-refused", flag_refused, true},
-    {NULL, NULL, false},
+    {"map/per-range", per_range, 0},
+    {"map/batch-pages", batch_pages, NEEDS_BATCH},
+    {"map/batch-ranges", batch_ranges, NEEDS_BATCH},
+    {"map/batch-long", batch_long, NEEDS_BATCH},
+    {"map/batch-single", batch_single, NEEDS_BATCH},
+    {"map/batch-untouched", batch_untouched, NEEDS_BATCH},
+    {"map/batch-zero-page", batch_zero_page, NEEDS_BATCH},
+    {"map/batch-kinds", batch_kinds, NEEDS_BATCH},
+    {"map/batch-two-mappings", batch_two_mappings, NEEDS_BATCH},
+    {"map/batch-huge", batch_huge, NEEDS_BATCH},
+    {"map/batch-aliased", batch_aliased, NEEDS_BATCH},
+    {"map/flag", flag, NEEDS_BATCH},
+    {"map/flag-refused", flag_refused, NEEDS_BATCH},
+    {NULL, NULL, 0},
 };

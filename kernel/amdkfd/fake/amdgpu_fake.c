@@ -233,6 +233,7 @@ int amdgpu_fake_init(struct amdgpu_device *adev)
 
 void amdgpu_fake_fini_hw(struct amdgpu_device *adev)
 {
+	amdgpu_acpi_fini(adev);
 	adev->shutdown = true;
 	amdgpu_amdkfd_suspend(adev, false);
 	amdgpu_amdkfd_device_fini_sw(adev);

@@ -73,8 +73,8 @@ int amdgpu_fake_access(struct amdgpu_device *adev, bool system, u64 address, voi
 }
 
 /*
- * Translate va, from the root down. walk->offset is the address inside VRAM or on the bus. The page
- * directory's reservation keeps the driver from changing the tables meanwhile.
+ * Translate va, from the root down. The page directory's reservation keeps the driver from changing
+ * the tables meanwhile.
  */
 int amdgpu_fake_walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 			    struct amdgpu_fake_walk *walk)
@@ -97,12 +97,21 @@ int amdgpu_fake_walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 		if (!(entry & AMDGPU_PTE_VALID) || level == 0 || (entry & AMDGPU_PDE_PTE)) {
 			/* A huge entry's base need not be aligned to its size: add, do not or. */
 			walk->offset = (entry & AMDGPU_FAKE_ADDRESS) + (va & (BIT_ULL(shift) - 1));
+			walk->memory = entry & AMDGPU_PTE_SYSTEM ? bus_to_phys(adev, walk->offset)
+								 : 0;
 			return 0;
 		}
 	}
 	return -EFAULT;
 }
 
+/* Userptr evictions that are not restored yet: queues of the process must not run. */
+static u32 evicted(const struct amdgpu_vm *vm)
+{
+	return vm->process_info ? fake_compat_evicted(vm->process_info) : 0;
+}
+
+/* -EAGAIN while the process is evicted: hardware would not run then, and see no page on its way. */
 static int copy_one_page(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 			 struct amdgpu_fake_copy *copy, void *bounce, size_t size)
 {
@@ -115,12 +124,14 @@ static int copy_one_page(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 	r = amdgpu_bo_reserve(vm->root.bo, false);
 	if (r)
 		return r;
-	r = amdgpu_fake_walk_locked(adev, vm, &walk);
+	r = evicted(vm) ? -EAGAIN : amdgpu_fake_walk_locked(adev, vm, &walk);
 	if (!r && (walk.entry & need) != need)
 		r = -EFAULT;
 	if (!r)
 		r = amdgpu_fake_access(adev, walk.entry & AMDGPU_PTE_SYSTEM, walk.offset, bounce,
 				       size, copy->write);
+	if (evicted(vm)) /* since the first look; a restore would need the reservation */
+		r = -EAGAIN;
 	amdgpu_bo_unreserve(vm->root.bo);
 	if (r == -EFAULT)
 		copy->fault_va = copy->va;
@@ -136,13 +147,13 @@ static int do_copy(struct amdgpu_device *adev, struct amdgpu_vm *vm, struct amdg
 
 	if (!bounce)
 		return -ENOMEM;
-	while (copy->size && !r) {
+	while (copy->size) {
 		size_t size = min_t(u64, copy->size, PAGE_SIZE - offset_in_page(copy->va));
 
-		if (fatal_signal_pending(current))
-			r = -EINTR;
-		else
-			r = copy_one_page(adev, vm, copy, bounce, size);
+		r = fatal_signal_pending(current) ? -EINTR
+						  : copy_one_page(adev, vm, copy, bounce, size);
+		if (r)
+			break;
 		copy->va += size;
 		copy->buffer += size;
 		copy->size -= size;
@@ -165,7 +176,7 @@ static int do_walk(struct amdgpu_device *adev, struct amdgpu_vm *vm, struct amdg
 static int do_state(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 		    struct amdgpu_fake_state *state)
 {
-	state->evicted = vm->process_info ? fake_compat_evicted(vm->process_info) : 0;
+	state->evicted = evicted(vm);
 	state->queues = atomic_read(&queues);
 	state->loads = atomic64_read(&loads);
 	state->flushes = atomic64_read(&flushes);
@@ -179,10 +190,19 @@ static int do_dma(struct file *filp, struct file *drm, struct amdgpu_fake_dma *d
 	int r = 0;
 
 	mutex_lock(&users_lock);
-	if (dma->start)
+	switch (dma->action) {
+	case AMDGPU_FAKE_DMA_START:
 		r = amdgpu_fake_engine_start(&engine, drm, dma);
-	else
+		break;
+	case AMDGPU_FAKE_DMA_STOP:
 		amdgpu_fake_engine_stop(&engine, dma);
+		break;
+	case AMDGPU_FAKE_DMA_LOOK:
+		r = amdgpu_fake_engine_look(engine, dma);
+		break;
+	default:
+		r = -EINVAL;
+	}
 	filp->private_data = engine;
 	mutex_unlock(&users_lock);
 	return r;

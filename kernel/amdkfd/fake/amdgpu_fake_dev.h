@@ -30,6 +30,8 @@ int amdgpu_fake_engine_start(struct amdgpu_fake_engine **engine, struct file *dr
 			     const struct amdgpu_fake_dma *job);
 /* Accepts none. Fills in what it saw. */
 void amdgpu_fake_engine_stop(struct amdgpu_fake_engine **engine, struct amdgpu_fake_dma *seen);
+/* EINVAL without one. */
+int amdgpu_fake_engine_look(const struct amdgpu_fake_engine *engine, struct amdgpu_fake_dma *seen);
 /* The driver's hands on it: returns when no access is under way any more. */
 void amdgpu_fake_engine_run(bool run);
 void amdgpu_fake_engine_flush(void);

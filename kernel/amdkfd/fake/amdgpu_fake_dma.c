@@ -26,7 +26,8 @@ module_param(fake_forget_flush, bool, 0644);
 
 struct translation {
 	u64 entry;  /* 0: not in the TLB */
-	u64 offset; /* the page's address */
+	u64 offset; /* the page's address on the bus */
+	u64 memory; /* the same for the CPU */
 };
 
 struct amdgpu_fake_engine {
@@ -72,7 +73,7 @@ static void read_word(struct amdgpu_fake_engine *e, u64 page, const struct trans
 		return;
 	}
 	job->accesses++;
-	if (!page_count(pfn_to_page(PHYS_PFN(t->offset)))) {
+	if (!page_count(pfn_to_page(PHYS_PFN(t->memory)))) {
 		job->freed++;
 		pr_debug("fake dma: page %llu freed\n", page);
 	} else if (word && word != job->magic + page) {
@@ -115,7 +116,8 @@ static void read_walked(struct amdgpu_fake_engine *e, u64 page)
 	mutex_lock(&running_lock);
 	drop_stale_tlb(e);
 	if (running && !amdgpu_fake_walk_locked(e->adev, e->vm, &walk)) {
-		struct translation t = {.entry = walk.entry, .offset = walk.offset};
+		struct translation t = {
+			.entry = walk.entry, .offset = walk.offset, .memory = walk.memory};
 
 		if (walk.entry & AMDGPU_FAKE_VALID)
 			e->tlb[page] = t;
@@ -185,4 +187,14 @@ void amdgpu_fake_engine_stop(struct amdgpu_fake_engine **engine, struct amdgpu_f
 	fput(e->drm);
 	kvfree(e);
 	*engine = NULL;
+}
+
+int amdgpu_fake_engine_look(const struct amdgpu_fake_engine *engine, struct amdgpu_fake_dma *seen)
+{
+	if (!engine)
+		return -EINVAL;
+	mutex_lock(&running_lock); /* counters move under it */
+	*seen = engine->job;
+	mutex_unlock(&running_lock);
+	return 0;
 }

@@ -19,11 +19,13 @@ struct amdgpu_fake_walk {
 	__u64 va;     /* in */
 	__u64 entry;  /* out: as found in memory */
 	__u64 offset; /* out: of the VRAM or bus address that va translates to */
+	__u64 memory; /* out: the CPU's physical address behind a bus address (IOMMU), 0 for VRAM */
 };
 
 /*
  * DMA by the device between user memory and GPU virtual memory. EFAULT and fault_va: no or no such
- * access.
+ * access. EAGAIN: the process is evicted, so that no queue of it may run; what is left is in the
+ * arguments.
  */
 struct amdgpu_fake_copy {
 	__u32 drm_fd;	/* in */
@@ -37,7 +39,7 @@ struct amdgpu_fake_copy {
 struct amdgpu_fake_state {
 	__u32 drm_fd;  /* in */
 	__u32 evicted; /* out: userptr evictions that are not restored yet */
-	__u32 queues;  /* out: queues loaded now, on this device */
+	__u32 queues;  /* out: queues loaded now, on all devices */
 	__u32 pad;
 	__u64 loads;	  /* out: queue loads since the start */
 	__u64 flushes;	  /* out: TLB flushes since the start */
@@ -50,18 +52,21 @@ struct amdgpu_fake_state {
  * 0 (a new page). One for each open file; stops when that is closed.
  */
 struct amdgpu_fake_dma {
-	__u32 drm_fd;	/* in */
-	__u32 start;	/* in: 1 to start, 0 to stop and to learn what it saw */
-	__u64 va;	/* in, start */
-	__u64 pages;	/* in, start: up to AMDGPU_FAKE_DMA_PAGES */
-	__u64 magic;	/* in, start */
-	__u64 accesses; /* out, stop, like what follows */
+	__u32 drm_fd; /* in */
+	__u32 action; /* in: AMDGPU_FAKE_DMA_* */
+	__u64 va;     /* in, start, like the next two */
+	__u64 pages;  /* up to AMDGPU_FAKE_DMA_PAGES */
+	__u64 magic;
+	__u64 accesses; /* out, stop and look, like what follows */
 	__u64 hits;	/* of them through the TLB */
 	__u64 faults;	/* nothing was mapped, so nothing was read */
 	__u64 freed;	/* read from a page that nobody owns */
 	__u64 foreign;	/* read something that is not the window's */
 };
 
+#define AMDGPU_FAKE_DMA_STOP 0 /* and learn what it saw */
+#define AMDGPU_FAKE_DMA_START 1
+#define AMDGPU_FAKE_DMA_LOOK 2 /* what it saw so far; EINVAL if there is none */
 #define AMDGPU_FAKE_DMA_PAGES 4096
 
 #define AMDGPU_FAKE_WALK _IOWR('F', 1, struct amdgpu_fake_walk)
