@@ -396,13 +396,17 @@ static void drop_pending(struct worker *worker)
     finish(worker->exec, worker, state, groups);
 }
 
-/* Lock held. What the helper gave up goes on here. NULL: there is nothing. */
-static struct sg_resident *pop_orphan(struct sg_exec *exec, bool only_started)
+/* Lock held. What the helper gave up goes on here, if there is room for one more of its dispatch.
+ * NULL: there is nothing. */
+static struct sg_resident *pop_orphan(struct worker *worker, bool only_started)
 {
-    struct sg_resident **link = &exec->orphans;
-    while (*link && only_started && !(*link)->started)
-        link = &(*link)->next;
-    struct sg_resident *orphan = *link;
+    struct sg_resident **link = &worker->exec->orphans, *orphan;
+    for (; (orphan = *link); link = &orphan->next) {
+        if (only_started && !orphan->started)
+            continue;
+        if (resident_of(worker, orphan->state) < orphan->state->resident_max)
+            break;
+    }
     if (orphan)
         *link = orphan->next;
     return orphan;
@@ -428,7 +432,7 @@ static bool adopt(struct worker *worker, struct sg_resident *orphan)
 static bool adopt_started(struct worker *worker)
 {
     pthread_mutex_lock(&worker->exec->lock);
-    struct sg_resident *orphan = pop_orphan(worker->exec, true);
+    struct sg_resident *orphan = pop_orphan(worker, true);
     pthread_mutex_unlock(&worker->exec->lock);
     return orphan && adopt(worker, orphan);
 }
@@ -480,7 +484,7 @@ static bool take(struct worker *worker, bool waiting)
     do {
         pthread_mutex_lock(&exec->lock);
         version = atomic_load(&exec->version);
-        struct sg_resident *orphan = pop_orphan(exec, false);
+        struct sg_resident *orphan = pop_orphan(worker, false);
         if (!orphan)
             state = waiting ? choose_scarcest(worker) : choose(exec, worker->current);
         pthread_mutex_unlock(&exec->lock);
