@@ -44,7 +44,8 @@ class Kfd
                                          [](const sgd_file *opened, int) {
                                              made.push_back(*opened);
                                              return next_fd() - 1;
-                                         }};
+                                         },
+                                         nullptr};
         static struct sgd_config config;
         config = {};
         config.kernel = kernel;

@@ -25,7 +25,7 @@ expect "no program" 2 "$(status "$softgpu")"
 expect "unknown program" 127 "$(status "$softgpu" /no/such/program)"
 expect "not a program" 126 "$(status "$softgpu" /dev)"
 for bad in --gpus=0 --gpus=17 --gpus=x --kernel=new --arch=gfx1 --vram=1K --vram=9X --sysmem=1 --cus=0 --watchdog=-1 --watchdog=soon \
-    --fail=x --fail=NONE:1:EIO --fail=0x16:0:EIO --fail=0x16:1:EWHAT --trace=all --nonsense; do
+    --fail=x --fail=NONE:1:EIO --fail=0x16:0:EIO --fail=0x16:1:EWHAT --fail=0x16:1:delay=0 --fail=0x16:1:delay=1s --trace=all --nonsense; do
     expect "$bad" 2 "$(status "$softgpu" "$bad" true)"
     expect "$bad leaves a message" 1 "$(grep -c "Try 'softgpu --help'" "$folder/err")"
 done
@@ -59,6 +59,9 @@ if command -v rocminfo >/dev/null; then
     expect "buffers given back but the event page" '"live_buffers": 1' "$(grep -o '"live_buffers": [0-9]*' "$folder/stats.json")"
     "$softgpu" --fail=GET_VERSION:5:EIO --fail=ACQUIRE_VM:1:EIO rocminfo >/dev/null 2>&1
     expect "an injected failure" 1 $(($? != 0))
+    SECONDS=0
+    expect "with a late call" 0 "$(status "$softgpu" --fail=GET_VERSION:1:delay=2000 rocminfo)"
+    expect "a late call takes its time" 1 $((SECONDS >= 2))
     expect "a trace" 1 "$("$softgpu" --trace=ioctl rocminfo 2>&1 >/dev/null | grep -c 'ACQUIRE_VM = 0')"
 else
     echo "rocminfo is missing"

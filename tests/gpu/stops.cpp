@@ -214,6 +214,14 @@ TEST_CASE("where a wave trapped is said")
     CHECK(contains(run(stop::trap), ": s_trap 0x2"));
 }
 
+TEST_CASE("a report names the function and the source line")
+{
+    needs_softgpu();
+    outcome o = run(GENERATE(stop::trap, stop::wild_store));
+    CHECK(contains(o, "    in stop_kernel(stop, unsigned int volatile*), "));
+    CHECK(contains(o, "sync_kernels.hip:"));
+}
+
 TEST_CASE("an illegal instruction is HSA_STATUS_ERROR_ILLEGAL_INSTRUCTION")
 {
     outcome o = run(stop::illegal);

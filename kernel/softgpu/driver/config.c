@@ -65,7 +65,7 @@ static int parse_size(const char *what, const char *text, uint64_t *out, char *e
         bad = bad || !unit;
         shift = unit ? 10 * (int)(unit - units + 1) : 0;
         const char *rest = end + 1;
-        bad = bad || (*rest && strcmp(rest, "iB") && strcmp(rest, "B"));
+        bad = bad || (*rest && strcmp(rest, "iB") != 0 && strcmp(rest, "B") != 0);
     }
     if (!bad && value <= max >> shift && (value << shift) >= min) {
         *out = (value << shift) & ~(uint64_t)((2u << 20) - 1);
@@ -109,7 +109,20 @@ static int parse_errno(const char *text)
     return *text && !*end && value > 0 && value < 4096 ? (int)value : -1;
 }
 
-/* IOCTL:K:ERRNO, several separated by commas. */
+/* ERRNO, or DELAY=MILLISECONDS up to ten minutes. */
+static bool parse_effect(const char *text, struct sgd_fail *fail)
+{
+    if (strncasecmp(text, "delay=", 6) != 0) {
+        fail->err = parse_errno(text);
+        return fail->err > 0;
+    }
+    char *end;
+    unsigned long value = strtoul(text + 6, &end, 10);
+    fail->delay_ms = (uint32_t)value;
+    return text[6] >= '0' && text[6] <= '9' && !*end && value > 0 && value <= 600000;
+}
+
+/* IOCTL:K:EFFECT, several separated by commas. */
 static int parse_fails(struct sgd_config *config, const char *text, char *error, size_t bytes)
 {
     char *copy = strdup(text), *save = NULL;
@@ -120,24 +133,29 @@ static int parse_fails(struct sgd_config *config, const char *text, char *error,
         snprintf(original, sizeof(original), "%s", item);
         char *k = strchr(item, ':'), *e = k ? strchr(k + 1, ':') : NULL;
         char *end = NULL;
-        int nr = -1, code = -1;
+        int nr = -1;
         unsigned long long call = 0;
+        struct sgd_fail fail = {.nr = 0};
+        bool good = false;
         if (e) {
             *k = *e = '\0';
             nr = sgd_ioctl_number(item);
             call = strtoull(k + 1, &end, 10);
-            code = parse_errno(e + 1);
+            good = parse_effect(e + 1, &fail);
         }
-        if (nr < 0 || call == 0 || !end || *end || code < 0) {
+        if (nr < 0 || call == 0 || !end || *end || !good) {
             snprintf(error, bytes,
-                     "'%s' is not IOCTL:K:ERRNO, for example MAP_MEMORY_TO_GPU:3:ENOMEM", original);
+                     "'%s' is not IOCTL:K:ERRNO or IOCTL:K:delay=MS, for example "
+                     "MAP_MEMORY_TO_GPU:3:ENOMEM",
+                     original);
             err = -EINVAL;
         } else if (config->fail_count == SGD_MAX_FAILS) {
             snprintf(error, bytes, "more than %d failures", SGD_MAX_FAILS);
             err = -EINVAL;
         } else {
-            config->fails[config->fail_count++] =
-                (struct sgd_fail){.nr = (uint32_t)nr, .remaining = call, .err = code};
+            fail.nr = (uint32_t)nr;
+            fail.remaining = call;
+            config->fails[config->fail_count++] = fail;
         }
     }
     free(copy);
@@ -160,7 +178,7 @@ static int parse_trace(const char *text, char *error, size_t bytes)
     for (char *item = copy ? strtok_r(copy, ",", &save) : NULL; item && !err;
          item = strtok_r(NULL, ",", &save)) {
         size_t i = 0, n = sizeof(categories) / sizeof(categories[0]);
-        while (i < n && strcmp(item, categories[i].name))
+        while (i < n && strcmp(item, categories[i].name) != 0)
             i++;
         if (i == n) {
             snprintf(error, bytes, "unknown trace category '%s': ioctl, packet, wave, memory, host",

@@ -30,7 +30,8 @@ enum sgd_kernel {                        /* the imitated kernel, as --kernel= na
 struct sgd_fail {
     uint32_t nr;        /* ioctl number */
     uint64_t remaining; /* calls until it fires; 0: unused */
-    int err;
+    int err;            /* 0: the call is late and then as ever */
+    uint32_t delay_ms;
 };
 
 struct sgd_config {
@@ -85,6 +86,8 @@ struct sgd_host_ops {
     void (*protect_fd)(int fd, bool protect);
     /* A descriptor for an open file; close-on-exec if flags say O_CLOEXEC. Negative errno. */
     int (*new_fd)(const struct sgd_file *file, int flags);
+    /* What stands at a GPU's program counter, for a person; empty: not known. May be NULL. */
+    void (*describe_pc)(uint64_t pc, char *text, size_t bytes);
 };
 
 /* Once, before anything else. Keeps both pointers. */
@@ -133,6 +136,7 @@ bool sgd_mm_interests(const void *addr, size_t len);
 struct softgpu_stats;
 void sgd_get_stats(struct softgpu_stats *stats); /* all but open_files */
 int sgd_fail(uint32_t nr, uint64_t k, int err);
+int sgd_fail_add(const struct sgd_fail *fail); /* -ENOSPC: too many are pending */
 /* JSON into a descriptor. */
 void sgd_write_stats(int fd);
 

@@ -112,10 +112,10 @@ static int create_other(struct sgd_process *p, struct sgd_event *event)
         i++;
     if (i == p->other_event_capacity) {
         uint32_t capacity = i ? 2 * i : 16;
-        struct sgd_event **grown = realloc(p->other_events, capacity * sizeof(*grown));
+        struct sgd_event **grown = realloc(p->other_events, capacity * sizeof(void *));
         if (!grown)
             return -ENOMEM;
-        memset(grown + i, 0, (capacity - i) * sizeof(*grown));
+        memset(grown + i, 0, (capacity - i) * sizeof(void *));
         p->other_events = grown;
         p->other_event_capacity = capacity;
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <hip_scatter/kfd_batch.h>
 
@@ -145,26 +146,34 @@ static pthread_mutex_t fail_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sgd_fail fails[SGD_MAX_FAILS];
 static atomic_uint fails_pending;
 
+int sgd_fail_add(const struct sgd_fail *fail)
+{
+    int ret = -ENOSPC;
+    pthread_mutex_lock(&fail_lock);
+    for (int i = 0; i < SGD_MAX_FAILS && ret; i++)
+        if (!fails[i].remaining) {
+            fails[i] = *fail;
+            atomic_fetch_add(&fails_pending, 1);
+            ret = 0;
+        }
+    pthread_mutex_unlock(&fail_lock);
+    return ret;
+}
+
 int sgd_fail(uint32_t nr, uint64_t k, int err)
 {
     if (nr > 255 || err <= 0 || err > 4095)
         return -EINVAL;
-    int ret = k ? -ENOSPC : 0;
+    if (k)
+        return sgd_fail_add(&(struct sgd_fail){.nr = nr, .remaining = k, .err = err});
     pthread_mutex_lock(&fail_lock);
-    for (int i = 0; i < SGD_MAX_FAILS; i++) {
-        if (k && !fails[i].remaining) {
-            fails[i] = (struct sgd_fail){.nr = nr, .remaining = k, .err = err};
-            atomic_fetch_add(&fails_pending, 1);
-            ret = 0;
-            break;
-        }
-        if (!k && fails[i].remaining && fails[i].nr == nr) {
+    for (int i = 0; i < SGD_MAX_FAILS; i++)
+        if (fails[i].remaining && fails[i].nr == nr) {
             fails[i].remaining = 0;
             atomic_fetch_sub(&fails_pending, 1);
         }
-    }
     pthread_mutex_unlock(&fail_lock);
-    return ret;
+    return 0;
 }
 
 static int injected(uint32_t nr)
@@ -172,13 +181,19 @@ static int injected(uint32_t nr)
     if (!atomic_load_explicit(&fails_pending, memory_order_relaxed))
         return 0;
     int err = 0;
+    uint32_t delay_ms = 0;
     pthread_mutex_lock(&fail_lock);
     for (int i = 0; i < SGD_MAX_FAILS; i++)
         if (fails[i].remaining && fails[i].nr == nr && --fails[i].remaining == 0) {
             atomic_fetch_sub(&fails_pending, 1);
-            err = -fails[i].err;
+            err = fails[i].err ? -fails[i].err : err;
+            delay_ms += fails[i].delay_ms;
         }
     pthread_mutex_unlock(&fail_lock);
+    const struct timespec delay = {.tv_sec = delay_ms / 1000,
+                                   .tv_nsec = (long)(delay_ms % 1000) * 1000000};
+    if (delay_ms)
+        nanosleep(&delay, NULL);
     return err;
 }
 

@@ -27,7 +27,7 @@ void sgd_init(const struct sgd_config *config, const struct sgd_host_ops *host)
     the_config = *config;
     host_ops = host;
     for (uint32_t i = 0; i < config->fail_count; i++)
-        sgd_fail(config->fails[i].nr, config->fails[i].remaining, config->fails[i].err);
+        sgd_fail_add(&config->fails[i]);
 }
 
 const struct sgd_config *sgd_config(void)
@@ -79,23 +79,49 @@ static void on_event(void *driver, uint32_t event_id)
     sgd_event_interrupt(gpu->process, event_id);
 }
 
+/* Behind each line that names a program counter: what stands there in the program. */
+static void print_report(const char *text)
+{
+    flockfile(stderr); /* reports of several GPUs do not mix */
+    while (*text) {
+        size_t bytes = strcspn(text, "\n");
+        const char *pc = strstr(text, "pc 0x");
+        char where[1024] = "";
+        fprintf(stderr, "%.*s\n", (int)bytes, text);
+        if (pc && pc < text + bytes && host_ops->describe_pc)
+            host_ops->describe_pc(strtoull(pc + 3, NULL, 16), where, sizeof(where));
+        if (where[0])
+            fprintf(stderr, "    in %s\n", where);
+        text += bytes + (text[bytes] != '\0');
+    }
+    funlockfile(stderr);
+}
+
 static void on_memory_fault(void *driver, const struct sg_memory_fault *fault)
 {
     struct sgd_gpu *gpu = driver;
-    fprintf(stderr,
-            "softgpu: GPU %u: memory fault: %s of 0x%llx%s%s%s by queue %u, pc 0x%llx%s%s\n",
-            gpu->index, fault->write ? "write" : "read", (unsigned long long)fault->va,
-            fault->reason & SG_FAULT_NOT_PRESENT ? ", not mapped" : "",
-            fault->reason & SG_FAULT_READ_ONLY ? ", read-only" : "",
-            fault->reason & SG_FAULT_NO_EXECUTE ? ", not executable" : "", fault->queue_id,
-            (unsigned long long)fault->pc, fault->where[0] ? ": " : "", fault->where);
+    char text[512];
+    snprintf(text, sizeof(text),
+             "softgpu: GPU %u: memory fault: %s of 0x%llx%s%s%s by queue %u, pc 0x%llx%s%s",
+             gpu->index, fault->write ? "write" : "read", (unsigned long long)fault->va,
+             fault->reason & SG_FAULT_NOT_PRESENT ? ", not mapped" : "",
+             fault->reason & SG_FAULT_READ_ONLY ? ", read-only" : "",
+             fault->reason & SG_FAULT_NO_EXECUTE ? ", not executable" : "", fault->queue_id,
+             (unsigned long long)fault->pc, fault->where[0] ? ": " : "", fault->where);
+    print_report(text);
     sgd_event_memory_fault(gpu->process, gpu->gpu_id, fault);
 }
 
 static void on_stopped(void *driver, uint32_t queue_id, const char *why)
 {
     const struct sgd_gpu *gpu = driver;
-    fprintf(stderr, "softgpu: GPU %u: queue %u stops: %s", gpu->index, queue_id, why);
+    size_t bytes = strlen(why) + 64;
+    char *text = malloc(bytes);
+    if (!text)
+        return;
+    snprintf(text, bytes, "softgpu: GPU %u: queue %u stops: %s", gpu->index, queue_id, why);
+    print_report(text);
+    free(text);
 }
 
 static const struct sg_device_ops device_ops = {

@@ -127,5 +127,7 @@ static int new_fd(const struct sgd_file *file, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-const struct sgd_host_ops sgh_driver_ops = {
-    .file_of_fd = sgh_fd_get, .protect_fd = protect, .new_fd = new_fd};
+const struct sgd_host_ops sgh_driver_ops = {.file_of_fd = sgh_fd_get,
+                                            .protect_fd = protect,
+                                            .new_fd = new_fd,
+                                            .describe_pc = sgh_describe_pc};

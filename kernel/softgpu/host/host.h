@@ -57,6 +57,12 @@ extern struct sgh_real sgh_real;
 /* Once, before the program runs. */
 void sgh_redirect_libc(void);
 
+/* ---- source_line.c
+ * -------------------------------------------------------------------------------- */
+
+/* "function(arguments), file.hip:12", as much of it as is known; empty: nothing. */
+void sgh_describe_pc(uint64_t pc, char *text, size_t bytes);
+
 /* ---- fds.c
  * ---------------------------------------------------------------------------------------- */
 

@@ -45,10 +45,10 @@ static const char usage_text[] =
     "queue's "
     "error\n"
     "                     (default 0: never, as Linux)\n"
-    "  --fail=IOCTL:K:ERRNO\n"
-    "                     the K-th call of that KFD ioctl fails, for example "
-    "MAP_MEMORY_TO_GPU:3:ENOMEM or\n"
-    "                     0x16:1:EINTR; repeatable, or several separated by commas\n"
+    "  --fail=IOCTL:K:ERRNO, --fail=IOCTL:K:delay=MILLISECONDS\n"
+    "                     the K-th call of that KFD ioctl fails, or is late; for example "
+    "MAP_MEMORY_TO_GPU:3:ENOMEM\n"
+    "                     or 0x16:1:EINTR; repeatable, or several separated by commas\n"
     "  --trace[=WHAT]     print ioctls, packets, waves, memory or host events to standard error; "
     "several\n"
     "                     separated by commas (default ioctl,packet)\n"
@@ -135,36 +135,37 @@ static void parse(int argc, char **argv)
     };
     int option;
     while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+        const char *value = optarg ? optarg : ""; /* of the options that have one */
         switch (option) {
         case 'k':
-            set("SOFTGPU_KERNEL", optarg);
+            set("SOFTGPU_KERNEL", value);
             break;
         case 'g':
-            set("SOFTGPU_GPUS", optarg);
+            set("SOFTGPU_GPUS", value);
             break;
         case 'a':
-            set("SOFTGPU_ARCH", optarg);
+            set("SOFTGPU_ARCH", value);
             break;
         case 'm':
-            set("SOFTGPU_VRAM", optarg);
+            set("SOFTGPU_VRAM", value);
             break;
         case 'i':
             set("SOFTGPU_IPC", "1");
             break;
         case 'y':
-            set("SOFTGPU_SYSMEM", optarg);
+            set("SOFTGPU_SYSMEM", value);
             break;
         case 'c':
-            set("SOFTGPU_CUS", optarg);
+            set("SOFTGPU_CUS", value);
             break;
         case 'j':
-            set("SOFTGPU_THREADS", optarg);
+            set("SOFTGPU_THREADS", value);
             break;
         case 'w':
-            set("SOFTGPU_WATCHDOG", optarg);
+            set("SOFTGPU_WATCHDOG", value);
             break;
         case 'f':
-            append("SOFTGPU_FAIL", optarg);
+            append("SOFTGPU_FAIL", value);
             break;
         case 't':
             append("SOFTGPU_TRACE", optarg ? optarg : "ioctl,packet");
@@ -227,7 +228,7 @@ static int note_runtime(struct dl_phdr_info *info, size_t size, void *context)
     (void)size;
     struct runtimes *runtimes = context;
     const char *name = strrchr(info->dlpi_name, '/');
-    if (!name || (strncmp(name, "/libasan.so", 11) && strncmp(name, "/libtsan.so", 11)))
+    if (!name || (strncmp(name, "/libasan.so", 11) != 0 && strncmp(name, "/libtsan.so", 11) != 0))
         return 0;
     runtimes->thread = name[4] == 't';
     snprintf(runtimes->paths, sizeof(runtimes->paths), "%s:", info->dlpi_name);
