@@ -492,10 +492,17 @@ int sgd_cs_submit(struct sgd_process *p, struct sgd_drm *drm, void *data)
         err = ring_get(p, drm, job.ip, &ring);
     if (err)
         return err;
-    if (ring->sequence >= JOBS_IN_FLIGHT)
-        wait_fence(ring, ring->sequence + 1 - JOBS_IN_FLIGHT, UINT64_MAX);
+    drm->refs++;
+    while (ring->sequence >= JOBS_IN_FLIGHT &&
+           !signaled(ring, ring->sequence + 1 - JOBS_IN_FLIGHT)) {
+        uint64_t oldest = ring->sequence + 1 - JOBS_IN_FLIGHT;
+        pthread_mutex_unlock(&p->lock);
+        wait_fence(ring, oldest, UINT64_MAX);
+        pthread_mutex_lock(&p->lock);
+    }
     ring_submit(drm, ring, &job);
     args->out.handle = ring->sequence;
+    sgd_drm_put(p, drm);
     return 0;
 }
 
@@ -511,13 +518,18 @@ int sgd_cs_wait(struct sgd_process *p, const struct sgd_file *file, void *data)
         err = -EINVAL;
     const struct sgd_ring *ring = err ? NULL : drm->rings[in.ip_type];
     uint64_t last = ring ? ring->sequence : 0;
-    pthread_mutex_unlock(&p->lock);
     uint64_t sequence = in.handle == UINT64_MAX ? last : in.handle;
     if (!err && sequence > last)
         err = -EINVAL;
+    if (!err)
+        drm->refs++;
+    pthread_mutex_unlock(&p->lock);
     if (err)
         return err;
     bool done = !sequence || wait_fence(ring, sequence, in.timeout);
+    pthread_mutex_lock(&p->lock);
+    sgd_drm_put(p, drm);
+    pthread_mutex_unlock(&p->lock);
     memset(args, 0, sizeof(*args));
     args->out.status = !done;
     return 0;
@@ -542,8 +554,10 @@ int sgd_gem_wait_idle(struct sgd_process *p, const struct sgd_file *file, void *
     for (uint32_t ip = 0; ip < SGD_IPS && !err; ip++)
         if ((fences[ip].ring = drm->rings[ip]))
             fences[ip].sequence = drm->rings[ip]->sequence;
-    if (bo)
+    if (bo) {
         domain = bo->vram ? AMDGPU_GEM_DOMAIN_VRAM : AMDGPU_GEM_DOMAIN_GTT;
+        drm->refs++;
+    }
     pthread_mutex_unlock(&p->lock);
     if (err)
         return err;
@@ -551,6 +565,9 @@ int sgd_gem_wait_idle(struct sgd_process *p, const struct sgd_file *file, void *
     for (uint32_t ip = 0; ip < SGD_IPS; ip++)
         if (fences[ip].ring)
             idle = wait_fence(fences[ip].ring, fences[ip].sequence, in.timeout) && idle;
+    pthread_mutex_lock(&p->lock);
+    sgd_drm_put(p, drm);
+    pthread_mutex_unlock(&p->lock);
     args->out = (struct drm_amdgpu_gem_wait_idle_out){.status = !idle, .domain = domain};
     return 0;
 }

@@ -44,6 +44,7 @@ int sgd_drm_get(struct sgd_process *p, const struct sgd_file *file, struct sgd_d
         free(drm);
         return -ENOMEM;
     }
+    drm->refs = 1;
     drm->file_id = file->id;
     drm->gpu = &p->gpus[file->gpu];
     drm->next = p->drms;
@@ -60,6 +61,24 @@ static void map_remove(struct sgd_process *p, struct sgd_drm *drm, struct gem_ma
     free(map);
 }
 
+void sgd_drm_put(struct sgd_process *p, struct sgd_drm *drm)
+{
+    if (--drm->refs)
+        return;
+    sgd_rings_destroy(p, drm);
+    struct sgd_inode *node;
+    while ((node = sgd_itree_first(&drm->maps, 0, UINT64_MAX)))
+        map_remove(p, drm, (struct gem_map *)(void *)node);
+    for (uint32_t i = 0; i < drm->handle_capacity; i++)
+        if (drm->handles[i])
+            sgd_bo_put(p, drm->handles[i]);
+    sg_vm_destroy(drm->vm);
+    free(drm->handles);
+    free(drm->contexts);
+    free(drm->lists);
+    free(drm);
+}
+
 void sgd_file_closed(const struct sgd_file *file)
 {
     struct sgd_process *p = sgd_process();
@@ -68,24 +87,13 @@ void sgd_file_closed(const struct sgd_file *file)
     pthread_mutex_lock(&p->lock);
     if (file->kind == SGD_FILE_DMABUF)
         sgd_dmabuf_closed(p, file->id);
-    struct sgd_drm **link = &p->drms, *drm;
-    while (file->kind == SGD_FILE_RENDER && (drm = *link) && drm->file_id != file->id)
-        link = &drm->next;
-    drm = file->kind == SGD_FILE_RENDER ? *link : NULL;
-    if (drm && !drm->kfd_owns) { /* the KFD holds the file open */
+    struct sgd_drm **link = &p->drms;
+    while (*link && (*link)->file_id != file->id)
+        link = &(*link)->next;
+    struct sgd_drm *drm = *link;
+    if (drm && !drm->kfd_owns) { /* the KFD holds its file open */
         *link = drm->next;
-        sgd_rings_destroy(p, drm);
-        struct sgd_inode *node;
-        while ((node = sgd_itree_first(&drm->maps, 0, UINT64_MAX)))
-            map_remove(p, drm, (struct gem_map *)(void *)node);
-        for (uint32_t i = 0; i < drm->handle_capacity; i++)
-            if (drm->handles[i])
-                sgd_bo_put(p, drm->handles[i]);
-        sg_vm_destroy(drm->vm);
-        free(drm->handles);
-        free(drm->contexts);
-        free(drm->lists);
-        free(drm);
+        sgd_drm_put(p, drm);
     }
     pthread_mutex_unlock(&p->lock);
 }

@@ -17,6 +17,7 @@ enum {
 
 struct sgd_drm {
     struct sgd_drm *next;
+    uint32_t refs; /* the open file, and calls that wait without the lock */
     uint32_t file_id;
     struct sgd_gpu *gpu;
     struct sg_vm *vm;
@@ -35,6 +36,8 @@ struct sgd_drm {
 /* Made if need be. -EBADF: the descriptor belongs to another process; -ENOMEM. Caller holds the
  * lock. */
 int sgd_drm_get(struct sgd_process *p, const struct sgd_file *file, struct sgd_drm **out);
+/* What a reference keeps alive goes away with the last one. */
+void sgd_drm_put(struct sgd_process *p, struct sgd_drm *drm);
 struct sgd_bo *sgd_drm_bo(const struct sgd_drm *drm, uint32_t handle); /* NULL: no such handle */
 /* A handle for the object; takes the caller's reference. 0 or -ENOMEM. */
 int sgd_drm_handle(struct sgd_drm *drm, struct sgd_bo *bo, uint32_t *handle);
