@@ -1,8 +1,9 @@
 # The executor: page tables and memory instructions by themselves, then small assembled programs on the device.
 # tests/device/CMakeLists.txt includes this file.
 hs_add_catch_test(mem_ops mem_ops.cpp LIBRARIES sg_device LABELS unit)
-# Not under ThreadSanitizer: it does not survive the SIGSEGV that one case provokes on the main thread.
-hs_add_catch_test(mem_vm mem_vm.cpp LIBRARIES sg_device LABELS unit SANITIZE address)
+hs_add_catch_test(mem_vm mem_vm.cpp LIBRARIES sg_device LABELS unit)
+# Not under ThreadSanitizer: it does not survive the SIGSEGV that is provoked on the main thread.
+hs_add_catch_test(mem_guard mem_guard.cpp LIBRARIES sg_device LABELS unit SANITIZE address)
 
 find_program(HS_LLVM_MC NAMES llvm-mc-15 llvm-mc)
 if(NOT HS_LLVM_MC)

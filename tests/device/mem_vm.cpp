@@ -8,9 +8,6 @@
 #include <chrono>
 #include <thread>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 static const uint64_t BASE = 0x7ead00000000;
 
 struct vm_holder {
@@ -151,35 +148,6 @@ TEST_CASE("bytes through window pages are counted, others not")
     REQUIRE(sg_vm_copy(h.vm, BASE + 4096 + 100, BASE + 50, 4096, &count, nullptr));
     CHECK(count.read == 4096);
     CHECK(count.written == 4096 - 100);
-}
-
-TEST_CASE("memory that the host takes away becomes a fault, not a crash")
-{
-    vm_holder h;
-    int fd = memfd_create("mem_vm", 0);
-    REQUIRE(ftruncate(fd, 8192) == 0);
-    void *host = mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    REQUIRE(host != MAP_FAILED);
-    REQUIRE(sg_vm_map(h.vm, BASE, host, 8192, SG_PTE_READ | SG_PTE_WRITE) == 0);
-    sg_guard_install();
-    sg_memory_fault fault = {};
-    uint8_t byte = 1;
-    REQUIRE(sg_vm_write(h.vm, BASE + 4096, &byte, 1, &fault));
-    REQUIRE(ftruncate(fd, 4096) == 0);
-    for (int twice = 0; twice < 2; twice++) {
-        CHECK_FALSE(sg_vm_read(h.vm, BASE + 4096 + 10, &byte, 1, &fault));
-        CHECK(fault.va == BASE + 4096);
-        CHECK(fault.reason == SG_FAULT_NOT_PRESENT);
-        CHECK_FALSE(fault.write);
-    }
-    CHECK_FALSE(sg_vm_write(h.vm, BASE + 4090, "0123456789", 10, &fault));
-    CHECK(fault.va == BASE + 4096);
-    CHECK(fault.write);
-    CHECK(sg_vm_read(h.vm, BASE, &byte, 1, &fault));
-    munmap(host, 8192);
-    CHECK_FALSE(sg_vm_read(h.vm, BASE, &byte, 1, &fault));
-    sg_vm_unmap(h.vm, BASE, 8192);
-    close(fd);
 }
 
 TEST_CASE("unmap waits for a reader that is inside, and only for as long")

@@ -62,6 +62,9 @@ if command -v rocminfo >/dev/null; then
     SECONDS=0
     expect "with a late call" 0 "$(status "$softgpu" --fail=GET_VERSION:1:delay=2000 rocminfo)"
     expect "a late call takes its time" 1 $((SECONDS >= 2))
+    for what in 'memory:map 0x.*MMIO' 'host:open /dev/kfd'; do
+        expect "trace of ${what%%:*}" 1 "$("$softgpu" --trace="${what%%:*}" rocminfo 2>&1 >/dev/null | grep -c -m 1 "${what#*:}")"
+    done
     expect "a trace" 1 "$("$softgpu" --trace=ioctl rocminfo 2>&1 >/dev/null | grep -c 'ACQUIRE_VM = 0')"
 else
     echo "rocminfo is missing"

@@ -346,6 +346,16 @@ static int map_once(struct sgd_process *p, struct sgd_gpu *gpu, struct sgd_buffe
     return sg_vm_map(gpu->vm, va, sgd_buffer_host(p, buffer), buffer->bytes, sgd_pte_flags(buffer));
 }
 
+static void trace(const struct sgd_gpu *gpu, const struct sgd_buffer *buffer, const char *what)
+{
+    static const char *const names[] = {
+        [SGD_VRAM] = "VRAM",          [SGD_GTT] = "GTT",   [SGD_USERPTR] = "userptr",
+        [SGD_DOORBELL] = "doorbells", [SGD_MMIO] = "MMIO", [SGD_SHARED] = "shared"};
+    sg_log(SG_LOG_MEMORY, "GPU %u: %s 0x%llx + 0x%llx, %s, handle 0x%llx, %u ranges", gpu->index,
+           what, (unsigned long long)buffer->va, (unsigned long long)va_bytes(buffer),
+           names[buffer->backing], (unsigned long long)buffer->handle, buffer->range_count);
+}
+
 /* amdgpu_vm_bo_map: page alignment, 48 bits, no overlap with another mapping; all EINVAL. */
 static int map_on_gpu(struct sgd_process *p, struct sgd_gpu *gpu, struct sgd_buffer *buffer)
 {
@@ -368,6 +378,7 @@ static int map_on_gpu(struct sgd_process *p, struct sgd_gpu *gpu, struct sgd_buf
     node->owner = buffer;
     sgd_itree_insert(&gpu->va_buffers, node);
     buffer->mapped_gpus |= 1u << gpu->index;
+    trace(gpu, buffer, "map");
     return 0;
 }
 
@@ -375,6 +386,7 @@ static int unmap_on_gpu(struct sgd_gpu *gpu, struct sgd_buffer *buffer)
 {
     if (!(buffer->mapped_gpus & 1u << gpu->index))
         return -EINVAL;
+    trace(gpu, buffer, "unmap");
     sg_vm_unmap(gpu->vm, buffer->va, va_bytes(buffer));
     sgd_itree_remove(&gpu->va_buffers, &buffer->va_nodes[gpu->index]);
     buffer->mapped_gpus &= ~(1u << gpu->index);

@@ -183,6 +183,7 @@ static int open_content(const struct sgh_node *node, int flags)
 int sgh_open_node(const struct sgh_node *node, int flags)
 {
     struct sgd_file file;
+    sg_log(SG_LOG_HOST, "open %s", node->path ? node->path : "what does not exist here");
     int err;
     switch (node->kind) {
     case SGH_KFD:
