@@ -133,15 +133,16 @@ const struct sgh_node *sgh_find(const char *path)
     /* Nearly every path leaves here. */
     if (!path || path[0] != '/' || (path[1] != 'd' && path[1] != 's' && path[1] != 'p'))
         return &none;
-    if (strncmp(path, "/dev/", 5) && strncmp(path, "/sys/", 5) && strncmp(path, "/proc/m", 7))
+    if (strncmp(path, "/dev/", 5) != 0 && strncmp(path, "/sys/", 5) != 0 &&
+        strncmp(path, "/proc/m", 7) != 0)
         return &none;
     char name[MAX_PATH];
     if (!canonical(path, name))
         return &none;
     bool ours = under(name, "/sys/devices/virtual/kfd") || under(name, "/sys/class/kfd") ||
                 !strncmp(name, "/sys/dev/char/226:", 18) || !strncmp(name, "/dev/dri/", 9);
-    if (!ours && strcmp(name, "/dev/kfd") && strcmp(name, "/dev/dri") &&
-        strcmp(name, "/proc/modules") && !under(name, "/sys/module/amdgpu"))
+    if (!ours && strcmp(name, "/dev/kfd") != 0 && strcmp(name, "/dev/dri") != 0 &&
+        strcmp(name, "/proc/modules") != 0 && !under(name, "/sys/module/amdgpu"))
         return &none;
     pthread_once(&built, build);
     for (size_t i = 0; i < node_count; i++)
