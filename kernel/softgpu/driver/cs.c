@@ -496,9 +496,9 @@ int sgd_cs_submit(struct sgd_process *p, struct sgd_drm *drm, void *data)
     while (ring->sequence >= JOBS_IN_FLIGHT &&
            !signaled(ring, ring->sequence + 1 - JOBS_IN_FLIGHT)) {
         uint64_t oldest = ring->sequence + 1 - JOBS_IN_FLIGHT;
-        pthread_mutex_unlock(&p->lock);
+        sgd_unlock(p);
         wait_fence(ring, oldest, UINT64_MAX);
-        pthread_mutex_lock(&p->lock);
+        sgd_lock(p);
     }
     ring_submit(drm, ring, &job);
     args->out.handle = ring->sequence;
@@ -511,7 +511,7 @@ int sgd_cs_wait(struct sgd_process *p, const struct sgd_file *file, void *data)
     union drm_amdgpu_wait_cs *args = data;
     const struct drm_amdgpu_wait_cs_in in = args->in;
     struct sgd_drm *drm;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     int err = sgd_drm_get(p, file, &drm);
     if (!err &&
         (!number_used(drm->contexts, drm->context_capacity, in.ctx_id) || in.ip_type >= SGD_IPS))
@@ -523,13 +523,13 @@ int sgd_cs_wait(struct sgd_process *p, const struct sgd_file *file, void *data)
         err = -EINVAL;
     if (!err)
         drm->refs++;
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     if (err)
         return err;
     bool done = !sequence || wait_fence(ring, sequence, in.timeout);
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     sgd_drm_put(p, drm);
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     memset(args, 0, sizeof(*args));
     args->out.status = !done;
     return 0;
@@ -545,7 +545,7 @@ int sgd_gem_wait_idle(struct sgd_process *p, const struct sgd_file *file, void *
         uint64_t sequence;
     } fences[SGD_IPS] = {{NULL, 0}};
     uint32_t domain = 0;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     int err = sgd_drm_get(p, file, &drm);
     const struct sgd_bo *bo = err ? NULL : sgd_drm_bo(drm, in.handle);
     if (!err && !bo)
@@ -558,16 +558,16 @@ int sgd_gem_wait_idle(struct sgd_process *p, const struct sgd_file *file, void *
         domain = bo->vram ? AMDGPU_GEM_DOMAIN_VRAM : AMDGPU_GEM_DOMAIN_GTT;
         drm->refs++;
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     if (err)
         return err;
     bool idle = true;
     for (uint32_t ip = 0; ip < SGD_IPS; ip++)
         if (fences[ip].ring)
             idle = wait_fence(fences[ip].ring, fences[ip].sequence, in.timeout) && idle;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     sgd_drm_put(p, drm);
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     args->out = (struct drm_amdgpu_gem_wait_idle_out){.status = !idle, .domain = domain};
     return 0;
 }

@@ -74,7 +74,7 @@ int sgd_ioc_get_dmabuf_info(struct sgd_process *p, void *data)
     struct kfd_ioctl_get_dmabuf_info_args *args = data;
     static const struct sgd_metadata none;
     int err = 0;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     const struct sgd_bo *bo = sgd_dmabuf_bo(p, (int)args->dmabuf_fd);
     const struct sgd_metadata *m = bo && bo->metadata ? bo->metadata : &none;
     if (!bo) {
@@ -91,7 +91,7 @@ int sgd_ioc_get_dmabuf_info(struct sgd_process *p, void *data)
         if (args->metadata_ptr)
             err = sgd_copy_out((void *)(uintptr_t)args->metadata_ptr, m->data, m->bytes);
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
@@ -102,7 +102,7 @@ int sgd_ioc_import_dmabuf(struct sgd_process *p, void *data)
     if (!gpu)
         return -EINVAL;
     int err;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     struct sgd_bo *bo = sgd_dmabuf_bo(p, (int)args->dmabuf_fd);
     struct sgd_buffer *buffer;
     if (!bo)
@@ -113,7 +113,7 @@ int sgd_ioc_import_dmabuf(struct sgd_process *p, void *data)
         err = -EINVAL;
     else if (!(err = sgd_import_bo(p, gpu, args->va_addr, bo, &buffer)))
         args->handle = buffer->handle;
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
@@ -123,7 +123,7 @@ int sgd_ioc_export_dmabuf(struct sgd_process *p, void *data)
         uint64_t handle;
         uint32_t flags, dmabuf_fd;
     } *args = data;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     const struct sgd_buffer *buffer = sgd_buffer_by_handle(p, args->handle);
     int fd;
     if (!buffer)
@@ -133,7 +133,7 @@ int sgd_ioc_export_dmabuf(struct sgd_process *p, void *data)
         fd = buffer->backing == SGD_USERPTR ? -EPERM : -EINVAL;
     else
         fd = sgd_dmabuf_export(p, buffer->bo, (int)args->flags);
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     if (fd < 0)
         return fd;
     args->dmabuf_fd = (uint32_t)fd;

@@ -129,9 +129,9 @@ int sgd_ioc_create_event(struct sgd_process *p, void *data)
     struct kfd_ioctl_create_event_args *args = data;
     int err = 0;
     if (args->event_page_offset) {
-        pthread_mutex_lock(&p->lock);
+        sgd_lock(p);
         err = set_event_page(p, args->event_page_offset);
-        pthread_mutex_unlock(&p->lock);
+        sgd_unlock(p);
         if (err)
             return err;
     }

@@ -84,7 +84,7 @@ void sgd_file_closed(const struct sgd_file *file)
     struct sgd_process *p = sgd_process();
     if (!p || file->process != p->generation)
         return;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     if (file->kind == SGD_FILE_DMABUF)
         sgd_dmabuf_closed(p, file->id);
     struct sgd_drm **link = &p->drms;
@@ -95,7 +95,7 @@ void sgd_file_closed(const struct sgd_file *file)
         *link = drm->next;
         sgd_drm_put(p, drm);
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
 }
 
 /* ---- handles

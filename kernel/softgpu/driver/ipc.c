@@ -83,7 +83,7 @@ int sgd_ioc_ipc_export(struct sgd_process *p, void *data)
 {
     struct sgd_ipc_export_args *args = data;
     int err = 0;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     struct sgd_buffer *buffer = sgd_buffer_by_handle(p, args->handle);
     /* Registered memory cannot be exported (amdgpu_dma_buf.c, amdgpu_gem_prime_export). */
     if (!sgd_gpu_by_id(p, args->gpu_id) || !buffer)
@@ -102,7 +102,7 @@ int sgd_ioc_ipc_export(struct sgd_process *p, void *data)
                               .cookie = atomic_load(&table_of(p)[slot].cookie)};
         memcpy(args->share_handle, &share, sizeof(share));
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
@@ -178,7 +178,7 @@ int sgd_ioc_ipc_import(struct sgd_process *p, void *data)
     sgd_raw_madvise(host, e.bytes, MADV_DONTDUMP);
     sgd_protect_fd(fd, true);
     struct sgd_buffer *buffer;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     err = sgd_import_buffer(p, gpu, args->va_addr, e.bytes, e.alloc_flags, fd, e.offset, host,
                             &buffer);
     if (!err) {
@@ -186,7 +186,7 @@ int sgd_ioc_ipc_import(struct sgd_process *p, void *data)
         args->mmap_offset = sgd_buffer_mmap_offset(buffer);
         args->flags = e.user_flags;
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     if (!err)
         return 0;
     sgd_protect_fd(fd, false);

@@ -408,7 +408,7 @@ static int for_each_device(struct sgd_process *p, struct kfd_ioctl_map_memory_to
         free(ids);
         return err;
     }
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     struct sgd_gpu *home = sgd_gpu_by_id(p, (uint32_t)(args->handle >> 32));
     struct sgd_buffer *buffer = NULL;
     if (!home)
@@ -428,7 +428,7 @@ static int for_each_device(struct sgd_process *p, struct kfd_ioctl_map_memory_to
         if (!err)
             args->n_success = i + 1;
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     free(ids);
     return err;
 }
@@ -534,7 +534,7 @@ int sgd_ioc_alloc_memory(struct sgd_process *p, void *data)
         single.size = sgd_page_up(args->size);
     }
     struct sgd_buffer *buffer;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     int err =
         sgd_alloc_buffer(p, gpu, args->va_addr, args->size, flags, ranges, range_count, &buffer);
     if (!err) {
@@ -544,7 +544,7 @@ int sgd_ioc_alloc_memory(struct sgd_process *p, void *data)
         else
             args->mmap_offset = sgd_buffer_mmap_offset(buffer);
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     if (ranges != &single)
         free(ranges);
     return err;
@@ -566,7 +566,7 @@ int sgd_ioc_alloc_batch(struct sgd_process *p, void *data)
         return err;
     struct sgd_gpu *gpu = sgd_gpu_by_id(p, args->gpu_id);
     struct sgd_buffer *buffer;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     if (!gpu)
         err = -EINVAL;
     else if (!gpu->vm)
@@ -578,7 +578,7 @@ int sgd_ioc_alloc_batch(struct sgd_process *p, void *data)
                                ranges, count, &buffer);
     if (!err)
         args->handle = buffer->handle;
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     free(ranges);
     return err;
 }
@@ -587,7 +587,7 @@ int sgd_ioc_free_memory(struct sgd_process *p, void *data)
 {
     const struct kfd_ioctl_free_memory_of_gpu_args *args = data;
     int err = 0;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     struct sgd_buffer *buffer = sgd_buffer_by_handle(p, args->handle);
     if (p->signal_handle && p->signal_handle == args->handle) {
         err = -EPERM; /* the event page stays until the process ends */
@@ -601,7 +601,7 @@ int sgd_ioc_free_memory(struct sgd_process *p, void *data)
         backing_detach(p, buffer);
         free(buffer);
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
@@ -611,10 +611,10 @@ int sgd_ioc_available_memory(struct sgd_process *p, void *data)
     struct sgd_gpu *gpu = sgd_gpu_by_id(p, args->gpu_id);
     if (!gpu)
         return -EINVAL;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     uint64_t limit = sgd_vram_limit(p);
     args->available =
         (limit < gpu->vram_used ? 0 : limit - gpu->vram_used) & ~(uint64_t)((2u << 20) - 1);
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return 0;
 }

@@ -24,10 +24,23 @@ struct sgd_device_map { /* VRAM, doorbells and so on, as the program has them ma
 static _Atomic uint64_t watch_low = UINT64_MAX, watch_high;
 
 /*
- * Set while this thread runs driver code: its own calls, and signal handlers that interrupt it,
- * pass. The TLS model that needs no allocation: libc's munmap comes here with its locks held.
+ * More than 0 while this thread holds one of the driver's locks: what it unmaps itself, by free()
+ * for example, and what signal handlers unmap that interrupt it, passes. The TLS model that needs
+ * no allocation: libc's munmap comes here with its locks held.
  */
-static _Thread_local bool busy __attribute__((tls_model("initial-exec")));
+static _Thread_local int busy __attribute__((tls_model("initial-exec")));
+
+void sgd_lock(struct sgd_process *p)
+{
+    busy++; /* first: a signal can come in between */
+    pthread_mutex_lock(&p->lock);
+}
+
+void sgd_unlock(struct sgd_process *p)
+{
+    pthread_mutex_unlock(&p->lock);
+    busy--;
+}
 
 /*
  * Over the trees cpu_ranges and cpu_devices, whose writers hold the process lock as well.
@@ -45,33 +58,31 @@ static void watch(uint64_t start, uint64_t end)
         ;
 }
 
-static bool watch_enter(void)
+static void watch_enter(void)
 {
-    bool outer = busy;
-    busy = true;
+    busy++;
     pthread_mutex_lock(&watch_lock);
-    return outer;
 }
 
-static void watch_leave(bool outer)
+static void watch_leave(void)
 {
     pthread_mutex_unlock(&watch_lock);
-    busy = outer;
+    busy--;
 }
 
 void sgd_watch_insert(struct sgd_itree *tree, struct sgd_inode *node)
 {
     watch(node->start, node->end);
-    bool outer = watch_enter();
+    watch_enter();
     sgd_itree_insert(tree, node);
-    watch_leave(outer);
+    watch_leave();
 }
 
 void sgd_watch_remove(struct sgd_itree *tree, struct sgd_inode *node)
 {
-    bool outer = watch_enter();
+    watch_enter();
     sgd_itree_remove(tree, node);
-    watch_leave(outer);
+    watch_leave();
 }
 
 void sgd_watch_before_fork(void)
@@ -180,10 +191,10 @@ static bool interests(uint64_t start, uint64_t end)
     const struct sgd_process *p = sgd_process();
     if (!p)
         return false;
-    bool outer = watch_enter();
+    watch_enter();
     bool yes =
         sgd_itree_first(&p->cpu_ranges, start, end) || sgd_itree_first(&p->cpu_devices, start, end);
-    watch_leave(outer);
+    watch_leave();
     return yes;
 }
 
@@ -200,8 +211,7 @@ bool sgd_mm_begin(void *addr, size_t len, bool gone)
     if (!interests(start, end))
         return false;
     struct sgd_process *p = sgd_process();
-    busy = true;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     bool registered = sgd_itree_first(&p->cpu_ranges, start, end) != NULL;
     if (registered) {
         struct invalidation inv = {p, start, end};
@@ -216,8 +226,7 @@ bool sgd_mm_begin(void *addr, size_t len, bool gone)
     if (gone)
         device_map_cut(p, start, end);
     if (!registered) {
-        pthread_mutex_unlock(&p->lock);
-        busy = false;
+        sgd_unlock(p);
     }
     return registered;
 }
@@ -232,8 +241,7 @@ void sgd_mm_end(void *addr, size_t len, bool restore)
     for (uint32_t i = 0; i < p->gpu_count; i++)
         sg_device_resume(p->gpus[i].device);
     sgd_smi_eviction(p, true);
-    pthread_mutex_unlock(&p->lock);
-    busy = false;
+    sgd_unlock(p);
 }
 
 /* What a render node's or kfd's offset stands for: offset in an arena's file. kfd_chardev.c,
@@ -305,8 +313,7 @@ void *sgd_mmap(const struct sgd_file *file, void *addr, size_t len, int prot, in
     if ((flags & MAP_FIXED) && sgd_mm_begin(addr, len, true))
         sgd_mm_end(addr, len, false);
 
-    busy = true;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     int fd;
     uint64_t file_offset;
     int ret = file->kind == SGD_FILE_KFD ? resolve_kfd(p, (uint64_t)offset, len, &fd, &file_offset)
@@ -320,8 +327,7 @@ void *sgd_mmap(const struct sgd_file *file, void *addr, size_t len, int prot, in
         else
             ret = device_map_add(p, (uintptr_t)result, (uintptr_t)result + sgd_page_up(len));
     }
-    pthread_mutex_unlock(&p->lock);
-    busy = false;
+    sgd_unlock(p);
     *err = -ret;
     if (ret && result != MAP_FAILED) {
         sgd_raw_munmap(result, len);

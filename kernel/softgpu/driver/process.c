@@ -328,14 +328,14 @@ int sgd_ioc_runtime_enable(struct sgd_process *p, void *data)
     } *args = data;
     bool enable = args->mode_mask & 1; /* KFD_RUNTIME_ENABLE_MODE_ENABLE_MASK */
     int err = 0;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     if (enable && p->runtime_enabled)
         err = -EBUSY;
     else if (enable && p->queue_count)
         err = -EEXIST;
     else
         p->runtime_enabled = enable;
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
@@ -403,10 +403,10 @@ int sgd_ioc_set_trap_handler(struct sgd_process *p, void *data)
         return -EINVAL;
     if (!gpu->vm)
         return -ESRCH;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     gpu->trap_handler_va = args->tba_addr;
     gpu->trap_memory_va = args->tma_addr;
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return 0;
 }
 
@@ -418,9 +418,9 @@ int sgd_ioc_set_scratch_backing_va(struct sgd_process *p, void *data)
         return -EINVAL;
     if (!gpu->vm)
         return -ENODEV;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     gpu->scratch_va = args->va_addr;
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return 0;
 }
 
@@ -482,9 +482,9 @@ int sgd_ioc_set_xnack_mode(struct sgd_process *p, void *data)
         args->xnack_enabled = 0;
         return 0;
     }
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     int err = p->queue_count ? -EBUSY : args->xnack_enabled ? -EPERM : 0;
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
@@ -498,7 +498,7 @@ int sgd_ioc_acquire_vm(struct sgd_process *p, void *data)
     if (!gpu)
         return -EINVAL;
     int err = 0;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     if (gpu->drm_file.kind) {
         err = gpu->drm_file.id == file.id ? 0 : -EBUSY;
     } else if (file.kind != SGD_FILE_RENDER || file.gpu != gpu->index ||
@@ -513,6 +513,6 @@ int sgd_ioc_acquire_vm(struct sgd_process *p, void *data)
             gpu->drm_file = file;
         }
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }

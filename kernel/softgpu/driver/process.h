@@ -153,6 +153,10 @@ sgd_handler sgd_ioc_set_memory_policy, sgd_ioc_get_clock_counters, sgd_ioc_get_p
 int sgd_copy_in(void *to, const void *from_program, size_t bytes);
 int sgd_copy_out(void *to_program, const void *from, size_t bytes);
 
+/* process->lock; notifier.c tells by it what is the driver's own. */
+void sgd_lock(struct sgd_process *p);
+void sgd_unlock(struct sgd_process *p);
+
 /* notifier.c: its lock, around a fork. */
 void sgd_watch_before_fork(void);
 void sgd_watch_after_fork(void);

@@ -167,16 +167,16 @@ int sgd_ioc_create_queue(struct sgd_process *p, void *data)
     err = queue_type(args->queue_type, &type);
     if (err)
         return err;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     err = create(p, args, type);
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
 int sgd_ioc_destroy_queue(struct sgd_process *p, void *data)
 {
     const struct kfd_ioctl_destroy_queue_args *args = data;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     struct sgd_queue *queue = queue_by_id(p, args->queue_id);
     if (queue) {
         struct sgd_gpu *gpu = queue->gpu;
@@ -188,7 +188,7 @@ int sgd_ioc_destroy_queue(struct sgd_process *p, void *data)
         gpu->sdma_queues -= queue->config.type == SG_QUEUE_SDMA;
         gpu->gws_used &= !queue->config.gws; /* pqm_destroy_queue gives it back */
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     free(queue);
     return queue ? 0 : -EINVAL;
 }
@@ -201,7 +201,7 @@ int sgd_ioc_update_queue(struct sgd_process *p, void *data)
         check_ring(args->queue_percentage, args->queue_priority, args->ring_base_address, &bytes);
     if (err)
         return err;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     struct sgd_queue *queue = queue_by_id(p, args->queue_id);
     if (!queue) {
         err = -EFAULT;
@@ -210,7 +210,7 @@ int sgd_ioc_update_queue(struct sgd_process *p, void *data)
                  args->queue_priority);
         err = sg_queue_update(queue->device_queue, &queue->config);
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
@@ -225,7 +225,7 @@ int sgd_ioc_set_cu_mask(struct sgd_process *p, void *data)
     int err = sgd_copy_in(mask, (void *)(uintptr_t)args->cu_mask_ptr, bits / 8);
     if (err)
         return err;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     struct sgd_queue *queue = queue_by_id(p, args->queue_id);
     if (!queue) {
         err = -EFAULT;
@@ -235,7 +235,7 @@ int sgd_ioc_set_cu_mask(struct sgd_process *p, void *data)
         queue->config.cu_mask_bits = bits;
         err = sg_queue_update(queue->device_queue, &queue->config);
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
@@ -244,9 +244,9 @@ int sgd_ioc_set_cu_mask(struct sgd_process *p, void *data)
 int sgd_ioc_get_queue_wave_state(struct sgd_process *p, void *data)
 {
     const struct kfd_ioctl_get_queue_wave_state_args *args = data;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     int err = queue_by_id(p, args->queue_id) ? -EINVAL : -EFAULT;
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }
 
@@ -257,7 +257,7 @@ int sgd_ioc_get_queue_wave_state(struct sgd_process *p, void *data)
 int sgd_ioc_alloc_queue_gws(struct sgd_process *p, void *data)
 {
     struct kfd_ioctl_alloc_queue_gws_args *args = data;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     struct sgd_queue *queue = queue_by_id(p, args->queue_id);
     bool wanted = args->num_gws != 0;
     int err = 0;
@@ -271,6 +271,6 @@ int sgd_ioc_alloc_queue_gws(struct sgd_process *p, void *data)
     }
     if (queue)
         args->first_gws = 0;
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     return err;
 }

@@ -269,11 +269,11 @@ static int call(const struct drm_entry *entry, const struct sgd_file *file, unsi
         err = entry->waiter(p, file, data);
     } else {
         struct sgd_drm *drm;
-        pthread_mutex_lock(&p->lock);
+        sgd_lock(p);
         err = sgd_drm_get(p, file, &drm);
         if (!err)
             err = entry->handler(p, drm, data);
-        pthread_mutex_unlock(&p->lock);
+        sgd_unlock(p);
     }
     if (entry->out && sgd_copy_out(arg, data, bytes))
         err = -EFAULT;

@@ -43,7 +43,7 @@ void sgd_get_stats(struct softgpu_stats *s)
     struct sgd_process *p = sgd_process();
     if (!p)
         return;
-    pthread_mutex_lock(&p->lock);
+    sgd_lock(p);
     s->live_buffers = p->buffer_count;
     s->live_userptr_buffers = p->userptr_buffers;
     s->live_userptr_ranges = p->userptr_ranges;
@@ -56,7 +56,7 @@ void sgd_get_stats(struct softgpu_stats *s)
             s->mapped_pages += sg_vm_mapped_pages(p->gpus[i].vm);
         add_device(s, p->gpus[i].device);
     }
-    pthread_mutex_unlock(&p->lock);
+    sgd_unlock(p);
     pthread_mutex_lock(&p->event_lock);
     s->open_events = p->event_count;
     pthread_mutex_unlock(&p->event_lock);

@@ -6,9 +6,10 @@
  * becomes a jump to ours. Where that cannot be done (code that may not be written, another libc),
  * such calls pass unseen, and docs/softgpu.md says what that means.
  *
- * Not userfaultfd: without privileges it is off in many containers, and every registered range
- * would split its mapping, of which a process has 65530 by default. Not seccomp or syscall user
- * dispatch: they catch every system call of the thread, and a filter outlives exec.
+ * Not userfaultfd, though it works without privileges: its events come after the fact, it takes no
+ * mapping of a file, and every registered range splits its mapping (4096 single pages made 8191
+ * more of the 65530 that a process may have). Not seccomp or syscall user dispatch: they catch
+ * every system call of the thread, and a filter outlives exec.
  */
 #include <dlfcn.h>
 #include <errno.h>
