@@ -54,7 +54,9 @@ static bool read_string(char *to, const char *from, size_t bytes)
 /* The loaded object with the highest address that is not above pc. */
 static bool find_object(uint64_t pc, uint64_t *loaded_at, char uri[MAX_URI])
 {
-    const struct r_debug *list = dlsym(RTLD_DEFAULT, "_amdgpu_r_debug");
+    /* Not in the program's own scope if a plug-in has loaded ROCr. */
+    void *rocr = dlopen("libhsa-runtime64.so.1", RTLD_LAZY | RTLD_NOLOAD);
+    const struct r_debug *list = rocr ? dlsym(rocr, "_amdgpu_r_debug") : NULL;
     struct link_map map, found = {.l_name = NULL};
     const struct link_map *next = list ? list->r_map : NULL;
     for (int i = 0; next && i < MAX_OBJECTS && read_program(&map, next, sizeof(map)); i++) {
