@@ -743,6 +743,10 @@ TEST_CASE("VGPRs are indexed by M0 as s_set_gpr_idx_* say")
         CHECK(g.word(item * 16 + 12) == 40);
         CHECK(g.word(2048 + item * 16) == item);   // a register that is not there reads as v0
         CHECK(g.word(2048 + item * 16 + 4) == 40); // and is not written
+        CHECK(g.word(3072 + item * 16) == item);   // nor is a pair of which one is there
+        CHECK(g.word(3072 + item * 16 + 4) == 0);
+        CHECK(g.word(3072 + item * 16 + 8) == 40);
+        CHECK(g.word(3072 + item * 16 + 12) == 41);
     }
 }
 

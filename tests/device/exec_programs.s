@@ -310,6 +310,15 @@ cross_target:
         s_set_gpr_idx_off
         v_mov_b32 v17, v10
         global_store_dwordx2 v2, v[16:17], s[8:9] offset:2048
+        s_mov_b32 s5, 13 ; of a pair from v10 the first is the wave's last register, v23
+        s_set_gpr_idx_on s5, gpr_idx(SRC1)
+        v_lshlrev_b64 v[16:17], 0, v[10:11]
+        s_set_gpr_idx_mode gpr_idx(DST)
+        v_lshlrev_b64 v[10:11], 1, v[12:13]
+        s_set_gpr_idx_off
+        v_mov_b32 v18, v10
+        v_mov_b32 v19, v11
+        global_store_dwordx4 v2, v[16:19], s[8:9] offset:3072
         s_endpgm
 
 ; Arguments: out, coordinates (4 floats an item), then from 0x20 an image descriptor, from 0x40 a sampler.

@@ -608,13 +608,15 @@ static bool is_valu(const struct sg_inst *inst)
     return inst->encoding >= SG_ENC_VOP1 && inst->encoding <= SG_ENC_VOP3P;
 }
 
-/* Past the wave's registers a source is v0 and a result is dropped ("Out-of-Range Behavior"). */
-static bool index_code(const struct sg_wave *w, uint16_t *code, uint32_t index, bool enabled)
+/* Past the wave's registers, be it with the last of several, a source is v0 and a result is dropped
+ * ("Out-of-Range Behavior"). */
+static bool index_code(const struct sg_wave *w, uint16_t *code, uint32_t index, bool enabled,
+                       unsigned dwords)
 {
     if (!enabled || !sg_is_vgpr(*code) || *code >= SG_SRC_ACC0)
         return true;
     uint32_t to = *code + index;
-    bool inside = to < SG_SRC_VGPR0 + (uint32_t)w->vgpr_count;
+    bool inside = to + (dwords ? dwords - 1 : 0) < SG_SRC_VGPR0 + (uint32_t)w->vgpr_count;
     *code = (uint16_t)(inside ? to : SG_SRC_VGPR0);
     return inside;
 }
@@ -622,12 +624,14 @@ static bool index_code(const struct sg_wave *w, uint16_t *code, uint32_t index, 
 /* Adds M0's index to the VGPRs that M0 names. False: there is no such destination. */
 static bool add_index(const struct sg_wave *w, struct sg_inst *inst)
 {
+    const struct sg_opcode *row = &sg_opcodes[inst->opcode];
     uint32_t m0 = w->s[SG_S_M0], index = m0 & 0xff, which = m0 >> 12 & 15;
     bool accumulates = inst->encoding == SG_ENC_VOP2 && sg_is_vgpr(inst->alu.src[2]);
-    index_code(w, &inst->alu.src[0], index, which & INDEX_SRC0);
-    index_code(w, &inst->alu.src[1], index, which & INDEX_SRC1);
-    index_code(w, &inst->alu.src[2], index, which & (accumulates ? INDEX_DST : INDEX_SRC2));
-    return index_code(w, &inst->dst, index, which & INDEX_DST);
+    index_code(w, &inst->alu.src[0], index, which & INDEX_SRC0, row->src_dwords[0]);
+    index_code(w, &inst->alu.src[1], index, which & INDEX_SRC1, row->src_dwords[1]);
+    index_code(w, &inst->alu.src[2], index, which & (accumulates ? INDEX_DST : INDEX_SRC2),
+               accumulates ? row->dst_dwords : row->src_dwords[2]);
+    return index_code(w, &inst->dst, index, which & INDEX_DST, row->dst_dwords);
 }
 
 /*
