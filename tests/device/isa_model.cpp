@@ -3,10 +3,13 @@
 // document.
 #include "isa_model.hpp"
 
+#include "ref/softfloat.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace
 {
@@ -88,18 +91,19 @@ u64 sat(const Lane &x, i128 v, i64 low, i64 high)
 
 const i64 I32_MIN = INT32_MIN, I32_MAX = INT32_MAX, U32_MAX = UINT32_MAX;
 
-template <typename T> u64 smaller(u64 x, u64 y, bool max)
+template <typename T> u64 smaller(const Lane &lane, u64 x, u64 y, bool max)
 {
     // IEEE mode: a signalling NaN wins, quieted; a quiet NaN loses; -0 < +0.
+    const bool ieee = lane.mode & 0x200;
     constexpr bool is64 = sizeof(T) == 8, is16 = sizeof(T) == 2;
     const u64 quiet = is64 ? 1ull << 51 : is16 ? 0x200 : 0x400000;
     auto nan = [](u64 v) { return is64 ? nan64(v) : is16 ? nan16(v) : nan32(v); };
     auto value = [](u64 v) -> double {
         return is64 ? D(v) : is16 ? static_cast<double>(H(v)) : static_cast<double>(F(v));
     };
-    if (nan(x) && !(x & quiet))
+    if (ieee && nan(x) && !(x & quiet))
         return x | quiet;
-    if (nan(y) && !(y & quiet))
+    if (ieee && nan(y) && !(y & quiet))
         return y | quiet;
     if (nan(x))
         return y;
@@ -131,16 +135,16 @@ template <typename T> T cube(T x, T y, T z, int what)
     }
 }
 
-template <typename T> u64 middle(u64 x, u64 y, u64 z)
+template <typename T> u64 middle(const Lane &lane, u64 x, u64 y, u64 z)
 {
     constexpr bool is16 = sizeof(T) == 2;
     auto nan = [](u64 v) { return is16 ? nan16(v) : nan32(v); };
     if (nan(x) || nan(y) || nan(z))
-        return smaller<T>(smaller<T>(x, y, false), z, false);
-    u64 top = smaller<T>(smaller<T>(x, y, true), z, true);
-    return top == x   ? smaller<T>(y, z, true)
-           : top == y ? smaller<T>(x, z, true)
-                      : smaller<T>(x, y, true);
+        return smaller<T>(lane, smaller<T>(lane, x, y, false), z, false);
+    u64 top = smaller<T>(lane, smaller<T>(lane, x, y, true), z, true);
+    return top == x   ? smaller<T>(lane, y, z, true)
+           : top == y ? smaller<T>(lane, x, z, true)
+                      : smaller<T>(lane, x, y, true);
 }
 
 template <typename T> T mid(T x, T y, T z)
@@ -189,23 +193,6 @@ u64 norm(double v, double scale, bool is_signed)
     return static_cast<u64>(static_cast<i64>(std::nearbyint(
                static_cast<double>(static_cast<float>(v) * static_cast<float>(scale))))) &
            0xffff;
-}
-
-u64 to_zero_half(float f)
-{
-    half h = static_cast<half>(f);
-    u64 bits = std::bit_cast<uint16_t>(h);
-    if (std::isnan(f))
-        return ((std::bit_cast<u32>(f) >> 13 & 0x3ff) | 0x200) |
-               (std::signbit(f) ? 0xfe00 : 0x7e00);
-    if (!std::isinf(f) && std::fabs(static_cast<float>(h)) > std::fabs(f))
-        bits -= 1;
-    return bits;
-}
-
-u64 cvt_half(float f)
-{
-    return std::isnan(f) ? to_zero_half(f) : std::bit_cast<uint16_t>(static_cast<half>(f));
 }
 
 double fract(double x, double below_one)
@@ -348,49 +335,77 @@ void add_integers(Table &t)
     }(x))
 }
 
-void add_halfwords(Table &t)
+void add_halfwords(Table &t){
+    MC("v_add_u16", "s:ss", sat(x, i128(a) + b, 0, 0xffff)) MC("v_sub_u16", "s:ss",
+                                                               sat(x, i128(a) - b, 0, 0xffff))
+        MC("v_subrev_u16", "s:ss",
+           sat(x, i128(b) - a, 0, 0xffff)) MC("v_add_i16", "s:ss^",
+                                              sat(x, i128(sx(a, 16)) + sx(b, 16), -32768, 32767))
+            MC("v_sub_i16", "s:ss^",
+               sat(x, i128(sx(a, 16)) - sx(b, 16), -32768, 32767)) M("v_mul_lo_u16", "s:ss", a *b)
+                M("v_lshlrev_b16", "s:ss", b << a % 16) M("v_lshrrev_b16", "s:ss", b >> a % 16)
+                    M("v_ashrrev_i16", "s:ss",
+                      sx(b, 16) >> a % 16) M("v_max_u16", "s:ss",
+                                             std::max(a, b)) M("v_min_u16", "s:ss", std::min(a, b))
+                        M("v_max_i16", "s:ss", std::max(sx(a, 16), sx(b, 16)))
+                            M("v_min_i16", "s:ss", std::min(sx(a, 16), sx(b, 16)))
+                                MC("v_mad_u16", "s:sss^", sat(x, i128(a) * b + c, 0, 0xffff))
+                                    MC("v_mad_i16", "s:sss^",
+                                       sat(x, i128(sx(a, 16)) * sx(b, 16) + sx(c, 16), -32768,
+                                           32767)) M("v_min3_i16", "s:sss^",
+                                                     std::min({sx(a, 16), sx(b, 16), sx(c, 16)}))
+                                        M("v_max3_i16", "s:sss^",
+                                          std::max({sx(a, 16), sx(b, 16), sx(c, 16)}))
+                                            M("v_med3_i16", "s:sss^",
+                                              mid(sx(a, 16), sx(b, 16), sx(c, 16)))
+                                                M("v_min3_u16", "s:sss^", std::min({a, b, c}))
+                                                    M("v_max3_u16", "s:sss^", std::max({a, b, c}))
+                                                        M("v_med3_u16", "s:sss^", mid(a, b, c))}
+
+u64 minus32(u64 v)
 {
-    MC("v_add_u16", "s:ss", sat(x, i128(a) + b, 0, 0xffff))
-    MC("v_sub_u16", "s:ss", sat(x, i128(a) - b, 0, 0xffff))
-    MC("v_subrev_u16", "s:ss", sat(x, i128(b) - a, 0, 0xffff))
-    MC("v_add_i16", "s:ss^", sat(x, i128(sx(a, 16)) + sx(b, 16), -32768, 32767))
-    MC("v_sub_i16", "s:ss^", sat(x, i128(sx(a, 16)) - sx(b, 16), -32768, 32767))
-    M("v_mul_lo_u16", "s:ss", a * b)
-    M("v_lshlrev_b16", "s:ss", b << a % 16)
-    M("v_lshrrev_b16", "s:ss", b >> a % 16)
-    M("v_ashrrev_i16", "s:ss", sx(b, 16) >> a % 16)
-    M("v_max_u16", "s:ss", std::max(a, b))
-    M("v_min_u16", "s:ss", std::min(a, b))
-    M("v_max_i16", "s:ss", std::max(sx(a, 16), sx(b, 16)))
-    M("v_min_i16", "s:ss", std::min(sx(a, 16), sx(b, 16)))
-    MC("v_mad_u16", "s:sss^", sat(x, i128(a) * b + c, 0, 0xffff))
-    MC("v_mad_i16", "s:sss^", sat(x, i128(sx(a, 16)) * sx(b, 16) + sx(c, 16), -32768, 32767))
-    M("v_min3_i16", "s:sss^", std::min({sx(a, 16), sx(b, 16), sx(c, 16)}))
-    M("v_max3_i16", "s:sss^", std::max({sx(a, 16), sx(b, 16), sx(c, 16)}))
-    M("v_med3_i16", "s:sss^", mid(sx(a, 16), sx(b, 16), sx(c, 16)))
-    M("v_min3_u16", "s:sss^", std::min({a, b, c}))
-    M("v_max3_u16", "s:sss^", std::max({a, b, c}))
-    M("v_med3_u16", "s:sss^", mid(a, b, c))
+    return nan32(v) ? v : v ^ 0x80000000;
+}
+u64 minus16(u64 v)
+{
+    return nan16(v) ? v : v ^ 0x8000;
+}
+
+// Zero times anything is zero.
+u64 mul_legacy(const Lane &x, u64 a, u64 b)
+{
+    return soft::is_zero(soft::F32, a) || soft::is_zero(soft::F32, b)
+               ? 0
+               : soft::mul(soft::F32, a, b, x.round32());
+}
+
+// Unfused: the product is rounded, then the sum; of fp32 denormals are flushed at both places.
+u64 mad(soft::Format f, u64 a, u64 b, u64 c, unsigned round)
+{
+    const u64 product = soft::flush(f, soft::mul(f, a, b, round), f.fraction != soft::F32.fraction);
+    return soft::is_nan(f, product) ? soft::nan_of(f, a, b, c)
+           : soft::is_nan(f, c)     ? c | f.quiet()
+                                    : soft::add(f, product, c, round);
 }
 
 void add_floats(Table &t)
 {
-    M("v_add_f32", "f:ff", R(F(a) + F(b), a, b))
-    M("v_sub_f32", "f:ff", R(F(a) - F(b), a, b))
-    M("v_subrev_f32", "f:ff", R(F(b) - F(a), a, b))
-    M("v_mul_f32", "f:ff", R(F(a) * F(b), a, b))
-    M("v_mul_legacy_f32", "f:ff", F(a) == 0 || F(b) == 0 ? 0 : R(F(a) * F(b), a, b))
+    M("v_add_f32", "f:ff@", soft::add(soft::F32, a, b, x.round32()))
+    M("v_sub_f32", "f:ff@", soft::add(soft::F32, a, minus32(b), x.round32()))
+    M("v_subrev_f32", "f:ff@", soft::add(soft::F32, minus32(a), b, x.round32()))
+    M("v_mul_f32", "f:ff@", soft::mul(soft::F32, a, b, x.round32()))
+    M("v_mul_legacy_f32", "f:ff@", mul_legacy(x, a, b))
     M("v_cubeid_f32", "f:fff", R(cube<float>(F(a), F(b), F(c), 0), a, b, c))
     M("v_cubesc_f32", "f:fff", R(cube<float>(F(a), F(b), F(c), 1), a, b, c))
     M("v_cubetc_f32", "f:fff", R(cube<float>(F(a), F(b), F(c), 2), a, b, c))
     M("v_cubema_f32", "f:fff", R(cube<float>(F(a), F(b), F(c), 3), a, b, c))
-    M("v_fma_f32", "f:fff", R(std::fma(F(a), F(b), F(c)), a, b, c))
-    M("v_fmac_f32", "f:ff=", R(std::fma(F(a), F(b), F(c)), a, b, c))
-    M("v_min_f32", "f:ff", smaller<float>(a, b, false))
-    M("v_max_f32", "f:ff", smaller<float>(a, b, true))
-    M("v_min3_f32", "f:fff", smaller<float>(smaller<float>(a, b, false), c, false))
-    M("v_max3_f32", "f:fff", smaller<float>(smaller<float>(a, b, true), c, true))
-    M("v_med3_f32", "f:fff", middle<float>(a, b, c))
+    M("v_fma_f32", "f:fff@", soft::fma(soft::F32, a, b, c, x.round32()))
+    M("v_fmac_f32", "f:ff=@", soft::fma(soft::F32, a, b, c, x.round32()))
+    M("v_min_f32", "f:ff@", smaller<float>(x, a, b, false))
+    M("v_max_f32", "f:ff@", smaller<float>(x, a, b, true))
+    M("v_min3_f32", "f:fff@", smaller<float>(x, smaller<float>(x, a, b, false), c, false))
+    M("v_max3_f32", "f:fff@", smaller<float>(x, smaller<float>(x, a, b, true), c, true))
+    M("v_med3_f32", "f:fff@", middle<float>(x, a, b, c))
     M("v_fract_f32", "f:f", R(static_cast<float>(fract(F(a), 0x1.fffffep-1)), a))
     M("v_trunc_f32", "f:f", R(std::trunc(F(a)), a))
     M("v_ceil_f32", "f:f", R(std::ceil(F(a)), a))
@@ -412,13 +427,13 @@ void add_floats(Table &t)
             (void)std::frexp(F(v), &e);
         return e;
     }(a))
-    M("v_ldexp_f32", "f:fi", R(std::ldexp(F(a), static_cast<int>(sx(b, 32))), a))
-    M("v_add_f64", "d:dd", R(D(a) + D(b), a, b))
-    M("v_mul_f64", "d:dd", R(D(a) * D(b), a, b))
-    M("v_fma_f64", "d:ddd", R(std::fma(D(a), D(b), D(c)), a, b, c))
-    M("v_fmac_f64", "d:dd=", R(std::fma(D(a), D(b), D(c)), a, b, c))
-    M("v_min_f64", "d:dd", smaller<double>(a, b, false))
-    M("v_max_f64", "d:dd", smaller<double>(a, b, true))
+    M("v_ldexp_f32", "f:fi@", soft::scale(soft::F32, a, sx(b, 32), x.round32()))
+    M("v_add_f64", "d:dd@", soft::add(soft::F64, a, b, x.round64()))
+    M("v_mul_f64", "d:dd@", soft::mul(soft::F64, a, b, x.round64()))
+    M("v_fma_f64", "d:ddd@", soft::fma(soft::F64, a, b, c, x.round64()))
+    M("v_fmac_f64", "d:dd=@", soft::fma(soft::F64, a, b, c, x.round64()))
+    M("v_min_f64", "d:dd@", smaller<double>(x, a, b, false))
+    M("v_max_f64", "d:dd@", smaller<double>(x, a, b, true))
     M("v_fract_f64", "d:d", R(fract(D(a), 0x1.fffffffffffffp-1), a))
     M("v_trunc_f64", "d:d", R(std::trunc(D(a)), a))
     M("v_ceil_f64", "d:d", R(std::ceil(D(a)), a))
@@ -437,24 +452,21 @@ void add_floats(Table &t)
             (void)std::frexp(D(v), &e);
         return e;
     }(a))
-    M("v_ldexp_f64", "d:di", R(std::ldexp(D(a), static_cast<int>(sx(b, 32))), a))
+    M("v_ldexp_f64", "d:di@", soft::scale(soft::F64, a, sx(b, 32), x.round64()))
 }
 
 void add_halves(Table &t)
 {
-    M("v_add_f16", "h:hh", R(static_cast<half>(double(H(a)) + double(H(b))), a, b))
-    M("v_sub_f16", "h:hh", R(static_cast<half>(double(H(a)) - double(H(b))), a, b))
-    M("v_subrev_f16", "h:hh", R(static_cast<half>(double(H(b)) - double(H(a))), a, b))
-    M("v_mul_f16", "h:hh", R(static_cast<half>(double(H(a)) * double(H(b))), a, b))
-    M("v_fma_f16", "h:hhh^",
-      R(static_cast<half>(static_cast<__float128>(H(a)) * static_cast<__float128>(H(b)) +
-                          static_cast<__float128>(H(c))),
-        a, b, c))
-    M("v_min_f16", "h:hh", smaller<half>(a, b, false))
-    M("v_max_f16", "h:hh", smaller<half>(a, b, true))
-    M("v_min3_f16", "h:hhh^", smaller<half>(smaller<half>(a, b, false), c, false))
-    M("v_max3_f16", "h:hhh^", smaller<half>(smaller<half>(a, b, true), c, true))
-    M("v_med3_f16", "h:hhh^", middle<half>(a, b, c))
+    M("v_add_f16", "h:hh@", soft::add(soft::F16, a, b, x.round64()))
+    M("v_sub_f16", "h:hh@", soft::add(soft::F16, a, minus16(b), x.round64()))
+    M("v_subrev_f16", "h:hh@", soft::add(soft::F16, minus16(a), b, x.round64()))
+    M("v_mul_f16", "h:hh@", soft::mul(soft::F16, a, b, x.round64()))
+    M("v_fma_f16", "h:hhh^@", soft::fma(soft::F16, a, b, c, x.round64()))
+    M("v_min_f16", "h:hh@", smaller<half>(x, a, b, false))
+    M("v_max_f16", "h:hh@", smaller<half>(x, a, b, true))
+    M("v_min3_f16", "h:hhh^@", smaller<half>(x, smaller<half>(x, a, b, false), c, false))
+    M("v_max3_f16", "h:hhh^@", smaller<half>(x, smaller<half>(x, a, b, true), c, true))
+    M("v_med3_f16", "h:hhh^@", middle<half>(x, a, b, c))
     M("v_floor_f16", "h:h", R(static_cast<half>(std::floor(double(H(a)))), a))
     M("v_ceil_f16", "h:h", R(static_cast<half>(std::ceil(double(H(a)))), a))
     M("v_trunc_f16", "h:h", R(static_cast<half>(std::trunc(double(H(a)))), a))
@@ -465,86 +477,219 @@ void add_halves(Table &t)
     M("v_rsq_f16", "h:h~", R(static_cast<half>(1 / std::sqrt(double(H(a)))), a))
     M("v_exp_f16", "h:h~", R(static_cast<half>(std::exp2(double(H(a)))), a))
     M("v_log_f16", "h:h~", R(static_cast<half>(std::log2(double(H(a)))), a))
-    M("v_ldexp_f16", "h:hs",
-      R(static_cast<half>(std::ldexp(double(H(a)), static_cast<int>(sx(b, 16)))), a))
+    M("v_ldexp_f16", "h:hs@", soft::scale(soft::F16, a, sx(b, 16), x.round64()))
 }
 
-void add_conversions(Table &t){
-    M("v_cvt_i32_f32", "i:f",
-      to_integer(F(a), -0x1p31, 0x1p31 - 1)) M("v_cvt_u32_f32", "i:f",
-                                               to_integer(F(a), 0, 0x1p32 - 1))
-        M("v_cvt_i32_f64", "i:d",
-          to_integer(D(a), -0x1p31, 0x1p31 - 1)) M("v_cvt_u32_f64", "i:d",
-                                                   to_integer(D(a), 0, 0x1p32 - 1))
-            M("v_cvt_flr_i32_f32", "i:f", to_integer(std::floor(F(a)), -0x1p31, 0x1p31 - 1)) M(
-                "v_cvt_f32_i32", "f:i", std::bit_cast<u32>(static_cast<float>(sx(a, 32))))
-                M("v_cvt_f32_u32", "f:i", std::bit_cast<u32>(static_cast<float>(a))) M(
-                    "v_cvt_f64_i32",
-                    "d:i", std::bit_cast<u64>(static_cast<double>(sx(a, 32))))
-                    M("v_cvt_f64_u32", "d:i", std::bit_cast<u64>(static_cast<double>(a))) M(
-                        "v_cvt_f32_f64",
-                        "f:d",
-                        std::isnan(D(a)) ? (a >> 63 << 31 | 0x7fc00000 | (a >> 29 & 0x3fffff))
-                                         : std::bit_cast<u32>(static_cast<float>(D(a))))
-                        M("v_cvt_f64_f32", "d:f",
-                          nan32(a) ? (a >> 31 << 63 | 0x7ff8000000000000 | (a & 0x3fffff) << 29)
-                                   : std::bit_cast<u64>(static_cast<double>(
-                                         F(a)))) M("v_cvt_f16_f32", "h:f", cvt_half(F(a)))
-                            M("v_cvt_f32_f16", "f:h",
-                              nan16(a) ? (a >> 15 << 31 | 0x7fc00000 | (a & 0x1ff) << 13)
-                                       : std::bit_cast<u32>(static_cast<float>(H(a))))
-                                M("v_cvt_f32_ubyte0", "f:i",
-                                  std::bit_cast<u32>(static_cast<float>(a & 255)))
-                                    M("v_cvt_f32_ubyte1", "f:i",
-                                      std::bit_cast<u32>(static_cast<float>(a >> 8 & 255)))
-                                        M("v_cvt_f32_ubyte2", "f:i",
-                                          std::bit_cast<u32>(static_cast<float>(a >> 16 & 255)))
-                                            M("v_cvt_f32_ubyte3", "f:i",
-                                              std::bit_cast<u32>(static_cast<float>(a >> 24 & 255)))
-                                                M("v_cvt_off_f32_i4", "f:i",
-                                                  std::bit_cast<u32>(static_cast<float>(sx(a, 4)) /
-                                                                     16)) M("v_cvt_f16_u16", "h:s",
-                                                                            std::bit_cast<uint16_t>(
-                                                                                static_cast<half>(
-                                                                                    double(a))))
-                                                    M("v_cvt_f16_i16", "h:s",
-                                                      std::bit_cast<uint16_t>(static_cast<half>(
-                                                          double(sx(a,
-                                                                    16))))) M("v_cvt_u16_f16",
-                                                                              "s:h",
-                                                                              to_integer(double(
-                                                                                             H(a)),
-                                                                                         0, 65535))
-                                                        M("v_cvt_i16_f16", "s:h",
-                                                          to_integer(double(H(a)), -32768, 32767))
-                                                            M("v_cvt_pkrtz_f16_f32", "i:ff",
-                                                              to_zero_half(F(a)) |
-                                                                  to_zero_half(F(b)) << 16)
-                                                                M("v_cvt_pk_u16_u32", "i:ii",
-                                                                  std::min<u64>(a, 65535) |
-                                                                      std::min<u64>(b, 65535) << 16)
-                                                                    M("v_cvt_pk_i16_i32", "i:ii",
-                                                                      (limit(sx(a, 32), -32768,
-                                                                             32767) &
-                                                                       0xffff) |
-                                                                          (limit(sx(b, 32), -32768,
-                                                                                 32767) &
-                                                                           0xffff)
-                                                                              << 16)
-                                                                        M("v_cvt_pknorm_i16_f32",
-                                                                          "i:ff",
-                                                                          norm(F(a), 32767, true) |
-                                                                              norm(F(b), 32767,
-                                                                                   true)
-                                                                                  << 16)
-                                                                            M("v_cvt_pknorm_u16_"
-                                                                              "f32",
-                                                                              "i:ff",
-                                                                              norm(F(a), 65535,
-                                                                                   false) |
-                                                                                  norm(F(b), 65535,
-                                                                                       false)
-                                                                                      << 16)}
+void add_conversions(Table &t)
+{
+    using namespace soft;
+    M("v_cvt_i32_f32", "i:f", to_integer(F(a), -0x1p31, 0x1p31 - 1));
+    M("v_cvt_u32_f32", "i:f", to_integer(F(a), 0, 0x1p32 - 1));
+    M("v_cvt_i32_f64", "i:d", to_integer(D(a), -0x1p31, 0x1p31 - 1));
+    M("v_cvt_u32_f64", "i:d", to_integer(D(a), 0, 0x1p32 - 1));
+    M("v_cvt_flr_i32_f32", "i:f", to_integer(std::floor(F(a)), -0x1p31, 0x1p31 - 1));
+    M("v_cvt_rpi_i32_f32", "i:f", to_integer(std::floor(double(F(a)) + 0.5), -0x1p31, 0x1p31 - 1));
+    M("v_cvt_f32_i32", "f:i@", from_integer(F32, sx(a, 32), x.round32()));
+    M("v_cvt_f32_u32", "f:i@", from_integer(F32, a, x.round32()));
+    M("v_cvt_f64_i32", "d:i", from_integer(F64, sx(a, 32), 0));
+    M("v_cvt_f64_u32", "d:i", from_integer(F64, a, 0));
+    M("v_cvt_f32_f64", "f:d@", convert(F64, F32, a, x.round32()));
+    M("v_cvt_f64_f32", "d:f@", convert(F32, F64, a, 0));
+    M("v_cvt_f16_f32", "h:f@", convert(F32, F16, a, x.round64()));
+    M("v_cvt_f32_f16", "f:h@", convert(F16, F32, a, 0));
+    for (unsigned k = 0; k < 4; k++)
+        t["v_cvt_f32_ubyte" + std::to_string(k)] = {
+            "f:i", [k](Lane &x) { return from_integer(F32, x.a >> 8 * k & 255, 0); }, false};
+    M("v_cvt_off_f32_i4", "f:i", scale(F32, from_integer(F32, sx(a, 4), 0), -4, 0));
+    M("v_cvt_f16_u16", "h:s@", from_integer(F16, a, x.round64()));
+    M("v_cvt_f16_i16", "h:s@", from_integer(F16, sx(a, 16), x.round64()));
+    M("v_cvt_u16_f16", "s:h", to_integer(double(H(a)), 0, 65535));
+    M("v_cvt_i16_f16", "s:h", to_integer(double(H(a)), -32768, 32767));
+    M("v_cvt_pkrtz_f16_f32", "i:ff", convert(F32, F16, a, 3) | convert(F32, F16, b, 3) << 16);
+    M("v_cvt_pk_u16_u32", "i:ii", std::min<u64>(a, 65535) | std::min<u64>(b, 65535) << 16);
+    M("v_cvt_pk_i16_i32", "i:ii",
+      (limit(sx(a, 32), -32768, 32767) & 0xffff) | (limit(sx(b, 32), -32768, 32767) & 0xffff)
+                                                       << 16);
+    M("v_cvt_pknorm_i16_f32", "i:ff", norm(F(a), 32767, true) | norm(F(b), 32767, true) << 16);
+    M("v_cvt_pknorm_u16_f32", "i:ff", norm(F(a), 65535, false) | norm(F(b), 65535, false) << 16);
+    M("v_cvt_pknorm_i16_f16", "i:hh",
+      norm(double(H(a)), 32767, true) | norm(double(H(b)), 32767, true) << 16);
+    M("v_cvt_pknorm_u16_f16", "i:hh",
+      norm(double(H(a)), 65535, false) | norm(double(H(b)), 65535, false) << 16);
+    M("v_cvt_norm_i16_f16", "s:h", norm(double(H(a)), 32767, true));
+    M("v_cvt_norm_u16_f16", "s:h", norm(double(H(a)), 65535, false));
+    M("v_cvt_pk_u8_f32", "i:fii", [](u64 p, u64 q, u64 r) {
+        const u64 byte =
+            std::isnan(F(p)) ? 0 : static_cast<u64>(std::nearbyint(std::clamp(F(p), 0.0f, 255.0f)));
+        return (r & ~(0xffull << 8 * (q % 4))) | byte << 8 * (q % 4);
+    }(a, b, c));
+}
+
+// Sines and cosines of a number of turns; the argument's range is [-256, 256].
+double turn(double v, bool cosine)
+{
+    if (std::isinf(v) || std::isnan(v))
+        return NAN;
+    if (std::fabs(v) > 256)
+        return cosine;
+    if (v == 0)
+        return cosine ? 1 : v;
+    const double quarters = 4 * (v - std::nearbyint(v));
+    if (quarters == std::nearbyint(quarters))
+        return cosine ? 1 - std::fabs(quarters) : std::fabs(quarters) == 1 ? quarters : 0;
+    const long double angle = 1.57079632679489661923132169163975144L * quarters;
+    return static_cast<double>(cosine ? cosl(angle) : sinl(angle));
+}
+
+// Numerator z / denominator y as v_div_scale, v_div_fmas and v_div_fixup have it. In the third case
+// the document multiplies the denominator by 2^64, which would overflow where its reciprocal is a
+// denormal: it is 2^-64.
+template <typename T>
+u64 div_scale(Lane &lane, soft::Format f, u64 x, u64 y, u64 z, int step, int near_top, int tiny)
+{
+    auto exponent = [f](u64 v) { return static_cast<int>((v & f.infinity()) >> f.fraction); };
+    auto value = [](u64 v) {
+        if constexpr (sizeof(T) == 4)
+            return F(v);
+        else
+            return D(v);
+    };
+    auto denormal = [](T v) { return v != 0 && std::fabs(v) < std::numeric_limits<T>::min(); };
+    if (soft::is_zero(f, y) || soft::is_zero(f, z))
+        return f.default_nan();
+    if (soft::is_nan(f, x))
+        return x | f.quiet();
+    const bool reciprocal = denormal(T(1) / value(y)), quotient = denormal(value(z) / value(y));
+    bool flag = false;
+    int by = 0;
+    if (exponent(z) - exponent(y) >= near_top)
+        flag = true, by = x == y ? step : 0;
+    else if (soft::is_denormal(f, y))
+        by = step;
+    else if (reciprocal && quotient)
+        flag = true, by = x == y ? -step : 0;
+    else if (reciprocal)
+        by = -step;
+    else if (quotient)
+        flag = true, by = x == z ? step : 0;
+    else if (exponent(z) <= tiny)
+        by = step;
+    lane.carry_out = flag;
+    return soft::scale(f, x, by, 0);
+}
+
+u64 div_fmas(const Lane &lane, soft::Format f, int step)
+{
+    using namespace soft;
+    u64 plain = soft::fma(f, lane.a, lane.b, lane.c, 0);
+    if (!lane.carry_in || is_nan(f, plain) || is_infinite(f, lane.a) || is_infinite(f, lane.b) ||
+        is_infinite(f, lane.c))
+        return plain;
+    Exact exact = sum(multiply(value(f, lane.a), value(f, lane.b)), value(f, lane.c), 0);
+    const int exponent = static_cast<int>((lane.c & f.infinity()) >> f.fraction);
+    exact.e += exponent > f.bias() ? step : -step;
+    return rounded(f, exact, 0);
+}
+
+// x: quotient. A quotient that is no number, of operands that are, has overflowed on the way.
+u64 div_fixup(soft::Format f, int underflow, u64 x, u64 y, u64 z)
+{
+    using namespace soft;
+    const u64 sign = (y ^ z) & f.sign();
+    auto exponent = [f](u64 v) { return static_cast<int>((v & f.infinity()) >> f.fraction); };
+    if (is_nan(f, z))
+        return z | f.quiet();
+    if (is_nan(f, y))
+        return y | f.quiet();
+    if ((is_zero(f, y) && is_zero(f, z)) || (is_infinite(f, y) && is_infinite(f, z)))
+        return f.sign() | f.default_nan();
+    if (is_zero(f, y) || is_infinite(f, z))
+        return sign | f.infinity();
+    if (is_infinite(f, y) || is_zero(f, z))
+        return sign;
+    if (underflow && exponent(z) - exponent(y) < underflow)
+        return sign;
+    if (underflow && is_nan(f, x))
+        return sign | f.infinity();
+    return sign | (x & ~f.sign());
+}
+
+void add_division(Table &t)
+{
+    M("v_div_scale_f32", "f:fff+", div_scale<float>(x, soft::F32, a, b, c, 64, 96, 23));
+    M("v_div_scale_f64", "d:ddd+", div_scale<double>(x, soft::F64, a, b, c, 128, 768, 53));
+    M("v_div_fmas_f32", "f:fffv", div_fmas(x, soft::F32, 64));
+    M("v_div_fmas_f64", "d:dddv", div_fmas(x, soft::F64, 128));
+    M("v_div_fixup_f32", "f:fff", div_fixup(soft::F32, -150, a, b, c));
+    M("v_div_fixup_f64", "d:ddd", div_fixup(soft::F64, -1075, a, b, c));
+    M("v_div_fixup_f16", "h:hhh^", div_fixup(soft::F16, 0, a, b, c));
+    M("v_div_fixup_legacy_f16", "h:hhh", div_fixup(soft::F16, 0, a, b, c));
+}
+
+// Sums of absolute differences of four bytes at b (masked where b's byte is zero) in the eight of
+// a.
+u64 quad_sad(u64 a, u64 b, u64 c, bool masked)
+{
+    u64 r = 0;
+    for (unsigned k = 0; k < 4; k++) {
+        const u64 sum =
+            bytes_difference(a >> 8 * k & 0xffffffff, b, masked) + (c >> 16 * k & 0xffff);
+        r |= (sum & 0xffff) << 16 * k;
+    }
+    return r;
+}
+
+void add_others(Table &t)
+{
+    using namespace soft;
+    M("v_sin_f32", "f:f~", R(static_cast<float>(turn(F(a), false)), a));
+    M("v_cos_f32", "f:f~", R(static_cast<float>(turn(F(a), true)), a));
+    M("v_sin_f16", "h:h~", R(static_cast<half>(turn(double(H(a)), false)), a));
+    M("v_cos_f16", "h:h~", R(static_cast<half>(turn(double(H(a)), true)), a));
+    M("v_frexp_mant_f16", "h:h", [](u64 v) {
+        int e;
+        return R(static_cast<half>(std::frexp(double(H(v)), &e)), v);
+    }(a));
+    M("v_frexp_exp_i16_f16", "s:h", [](u64 v) {
+        int e = 0;
+        if (std::isfinite(double(H(v))))
+            (void)std::frexp(double(H(v)), &e);
+        return e;
+    }(a));
+    for (const char *name : {"v_mad_f32", "v_madmk_f32", "v_madak_f32"})
+        M(name, "f:fff@!", mad(F32, a, b, c, x.round32()));
+    M("v_mac_f32", "f:ff=@!", mad(F32, a, b, c, x.round32()));
+    M("v_mad_legacy_f32", "f:fff@!",
+      is_zero(F32, a) || is_zero(F32, b)
+          ? (is_nan(F32, c) ? soft::nan_of(F32, a, b, c) : soft::add(F32, 0, c, x.round32()))
+          : mad(F32, a, b, c, x.round32()));
+    M("v_mad_f16", "h:hhh^@", mad(F16, a, b, c, x.round64()));
+    for (const char *name : {"v_mad_legacy_f16", "v_madmk_f16", "v_madak_f16"})
+        M(name, "h:hhh@", mad(F16, a, b, c, x.round64()));
+    M("v_mac_f16", "h:hh=@", mad(F16, a, b, c, x.round64()));
+    M("v_fma_legacy_f16", "h:hhh@", soft::fma(F16, a, b, c, x.round64()));
+    M("v_qsad_pk_u16_u8", "l:lil", quad_sad(a, b, c, false));
+    M("v_mqsad_pk_u16_u8", "l:lil", quad_sad(a, b, c, true));
+    t["v_mad_legacy_u16"] = t["v_mad_u16"];
+    t["v_mad_legacy_i16"] = t["v_mad_i16"];
+    for (const char *name : {"v_mad_legacy_u16", "v_mad_legacy_i16"})
+        t[name].types = "s:sss";
+    t["v_exp_legacy_f32"] = t["v_exp_f32"];
+    t["v_log_legacy_f32"] = t["v_log_f32"];
+    M("v_dot2c_i32_i16",
+      "i:pp=", sx(a, 16) * sx(b, 16) + sx(a >> 16, 16) * sx(b >> 16, 16) + sx(c, 32));
+    M("v_dot4c_i32_i8", "i:ii=", [](u64 p, u64 q, u64 r) {
+        for (unsigned k = 0; k < 32; k += 8)
+            r += static_cast<u64>(sx(p >> k, 8) * sx(q >> k, 8));
+        return r;
+    }(a, b, c));
+    M("v_dot8c_i32_i4", "i:ii=", [](u64 p, u64 q, u64 r) {
+        for (unsigned k = 0; k < 32; k += 4)
+            r += static_cast<u64>(sx(p >> k, 4) * sx(q >> k, 4));
+        return r;
+    }(a, b, c));
+    M("v_dot2c_f32_f16", "i:pp=", model_dot2(a, b, c, true));
+}
 
 #define COMPARE(suffix, type, value)                                                               \
     M("v_cmp_lt_" suffix, "m:" type, value(a) < value(b))                                          \
@@ -587,14 +732,21 @@ u64 U(u64 v)
     return v;
 }
 
-void add_compares(Table &t){
-    COMPARE_INT("i32", "ii", S32) COMPARE_INT("u32", "ii", U) COMPARE_INT("i64", "ll", S64)
-        COMPARE_INT("u64", "ll", U) COMPARE_INT("i16", "ss", S16) COMPARE_INT("u16", "ss", U)
-            COMPARE_FLOAT("f32", "ff", F) COMPARE_FLOAT("f64", "dd", D)
-                COMPARE_FLOAT("f16", "hh", H)
-                    M("v_cmp_class_f32", "m:fi", (class_bit(a, 8, 23) & b) != 0)
-                        M("v_cmp_class_f64", "m:di", (class_bit(a, 11, 52) & b) != 0)
-                            M("v_cmp_class_f16", "m:hi", (class_bit(a, 5, 10) & b) != 0)}
+void add_compares(Table &t)
+{
+    COMPARE_INT("i32", "ii", S32);
+    COMPARE_INT("u32", "ii", U);
+    COMPARE_INT("i64", "ll", S64);
+    COMPARE_INT("u64", "ll", U);
+    COMPARE_INT("i16", "ss", S16);
+    COMPARE_INT("u16", "ss", U);
+    COMPARE_FLOAT("f32", "ff", F);
+    COMPARE_FLOAT("f64", "dd", D);
+    COMPARE_FLOAT("f16", "hh", H);
+    M("v_cmp_class_f32", "m:fi", (class_bit(a, 8, 23) & b) != 0);
+    M("v_cmp_class_f64", "m:di", (class_bit(a, 11, 52) & b) != 0);
+    M("v_cmp_class_f16", "m:hi", (class_bit(a, 5, 10) & b) != 0);
+}
 
 Table build()
 {
@@ -604,6 +756,8 @@ Table build()
     add_floats(t);
     add_halves(t);
     add_conversions(t);
+    add_division(t);
+    add_others(t);
     add_compares(t);
     Table result = t;
     for (auto &[name, model] : t) // v_cmpx writes EXEC too: the harness knows by the name
@@ -612,6 +766,20 @@ Table build()
     return result;
 }
 } // namespace
+
+uint64_t model_dot2(uint64_t a, uint64_t b, uint64_t c, bool flushes)
+{
+    using namespace soft;
+    u64 sum = 0;
+    for (unsigned at = 0; at < 32; at += 16) {
+        const u64 x = convert(F16, F64, flush(F16, a >> at & 0xffff, !flushes), 0),
+                  y = convert(F16, F64, flush(F16, b >> at & 0xffff, !flushes), 0);
+        sum = at ? soft::add(F64, sum, soft::mul(F64, x, y, 0), 0) : soft::mul(F64, x, y, 0);
+    }
+    sum = soft::add(F64, sum, convert(F32, F64, flush(F32, c, !flushes), 0), 0);
+    sum = is_nan(F64, sum) ? F32.default_nan() : convert(F64, F32, sum, 0);
+    return flush(F32, sum, !flushes);
+}
 
 const std::map<std::string, Model> &isa_models()
 {

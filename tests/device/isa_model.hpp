@@ -15,7 +15,16 @@ struct Lane {
              c = 0; // source values, modifiers applied; 32-bit and 16-bit ones zero-extended
     bool carry_in = false, carry_out = false;
     unsigned lane = 0;
-    bool clamp = false; // of integer instructions
+    bool clamp = false;    // of integer instructions
+    uint32_t mode = 0x3f0; // MODE register
+    unsigned round32() const
+    {
+        return mode & 3;
+    }
+    unsigned round64() const // of fp16 too
+    {
+        return mode >> 2 & 3;
+    }
 };
 
 // Types, destination first: i 32 bits, f fp32, l 64 bits, d fp64, s 16 bits, h fp16; m: only a
@@ -30,5 +39,8 @@ struct Model {
 };
 
 const std::map<std::string, Model> &isa_models();
+
+// Two halves times two halves plus a float, summed in fp64. flushes: denormals are zero (MI200).
+uint64_t model_dot2(uint64_t a, uint64_t b, uint64_t c, bool flushes);
 
 #endif

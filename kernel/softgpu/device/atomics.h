@@ -8,7 +8,6 @@
 
 #include "racy.h"
 
-#include <math.h>
 #include <stdbool.h>
 
 enum sg_rmw {
@@ -65,6 +64,52 @@ static inline uint64_t sg_from_f64(double value)
 
 uint32_t sg_pk_add_f16(uint32_t a, uint32_t b); /* ops_flat.c */
 
+/*
+ * Float atomics by integers, so that NaNs and zeros come out the same whatever the compiler makes
+ * of them: a sum's NaN is the first NaN operand, quieted, or the positive default; for minimum and
+ * maximum a number wins over a NaN, and -0 is below +0, as in V_MIN_F32.
+ */
+static inline bool sg_is_nan(uint64_t value, uint64_t infinity, uint64_t sign)
+{
+    return (value & ~sign) > infinity;
+}
+
+static inline uint64_t sg_float_nan(uint64_t old, uint64_t data, uint64_t infinity, uint64_t sign,
+                                    uint64_t quiet)
+{
+    return sg_is_nan(old, infinity, sign)    ? old | quiet
+           : sg_is_nan(data, infinity, sign) ? data | quiet
+                                             : infinity | quiet;
+}
+
+static inline uint64_t sg_float_min_max(uint64_t old, uint64_t data, bool max, uint64_t infinity,
+                                        uint64_t sign, uint64_t quiet)
+{
+    int64_t p = data & sign ? -1 - (int64_t)(data & ~sign) : (int64_t)data;
+    int64_t q = old & sign ? -1 - (int64_t)(old & ~sign) : (int64_t)old;
+
+    if (sg_is_nan(data, infinity, sign))
+        return sg_is_nan(old, infinity, sign) ? old | quiet : old;
+    if (sg_is_nan(old, infinity, sign))
+        return data;
+    return (max ? p > q : p < q) ? data : old;
+}
+
+#define SG_F32 0x7f800000u, 0x80000000u, 0x00400000u
+#define SG_F64 0x7ff0000000000000u, 0x8000000000000000u, 0x0008000000000000u
+
+static inline uint32_t sg_add_f32(uint32_t old, uint32_t data)
+{
+    float sum = sg_as_f32(old) + sg_as_f32(data);
+    return sum != sum ? (uint32_t)sg_float_nan(old, data, SG_F32) : sg_from_f32(sum);
+}
+
+static inline uint64_t sg_add_f64(uint64_t old, uint64_t data)
+{
+    double sum = sg_as_f64(old) + sg_as_f64(data);
+    return sum != sum ? sg_float_nan(old, data, SG_F64) : sg_from_f64(sum);
+}
+
 /* The new value. data2: what cmpswap compares with, wrap subtracts, mskor ors. */
 static inline __attribute__((always_inline)) uint32_t sg_rmw32(enum sg_rmw op, uint32_t old,
                                                                uint32_t data, uint32_t data2)
@@ -105,11 +150,11 @@ static inline __attribute__((always_inline)) uint32_t sg_rmw32(enum sg_rmw op, u
     case SG_RMW_FCMPSWAP:
         return sg_as_f32(old) == sg_as_f32(data2) ? data : old;
     case SG_RMW_FADD:
-        return sg_from_f32(sg_as_f32(old) + sg_as_f32(data));
+        return sg_add_f32(old, data);
     case SG_RMW_FMIN:
-        return sg_from_f32(fminf(sg_as_f32(old), sg_as_f32(data)));
+        return (uint32_t)sg_float_min_max(old, data, false, SG_F32);
     case SG_RMW_FMAX:
-        return sg_from_f32(fmaxf(sg_as_f32(old), sg_as_f32(data)));
+        return (uint32_t)sg_float_min_max(old, data, true, SG_F32);
     case SG_RMW_PK_ADD_F16:
         return sg_pk_add_f16(old, data);
     }
@@ -153,11 +198,11 @@ static inline __attribute__((always_inline)) uint64_t sg_rmw64(enum sg_rmw op, u
     case SG_RMW_FCMPSWAP:
         return sg_as_f64(old) == sg_as_f64(data2) ? data : old;
     case SG_RMW_FADD:
-        return sg_from_f64(sg_as_f64(old) + sg_as_f64(data));
+        return sg_add_f64(old, data);
     case SG_RMW_FMIN:
-        return sg_from_f64(fmin(sg_as_f64(old), sg_as_f64(data)));
+        return sg_float_min_max(old, data, false, SG_F64);
     case SG_RMW_FMAX:
-        return sg_from_f64(fmax(sg_as_f64(old), sg_as_f64(data)));
+        return sg_float_min_max(old, data, true, SG_F64);
     case SG_RMW_WRAP:
     case SG_RMW_PK_ADD_F16:
         break; /* 32 bits only */

@@ -332,6 +332,36 @@ TEMPLATE enum sg_next rmw(struct sg_wave *w, const struct sg_inst *inst, enum sg
     return SG_NEXT;
 }
 
+/*
+ * ds_*_src2: on two places of LDS. The second lies a number of dwords behind the first: the
+ * offset's lower 15 bits, signed, or, if its top bit is set, those above bit 16 of the address
+ * ("DS_ADD_SRC2_U32").
+ */
+TEMPLATE enum sg_next source2(struct sg_wave *w, const struct sg_inst *inst, enum sg_rmw op,
+                              unsigned bytes)
+{
+    const uint32_t *addr = w->v[inst->mem.vaddr], offset = (uint32_t)inst->mem.offset;
+    refuse_gds(inst);
+    EACH_LANE(lane, w)
+    {
+        bool in_address = offset & 0x8000;
+        int32_t distance = in_address ? (int32_t)addr[lane] >> 17 : (int32_t)(offset << 17) >> 17;
+        uint32_t at = in_address ? addr[lane] & 0x1ffff : addr[lane];
+        uint8_t *first = lds_at(w, at, bytes);
+        const uint8_t *second = lds_at(w, at + (uint32_t)distance * 4, bytes);
+        uint64_t old = 0, data = 0, value;
+        if (!first)
+            continue;
+        memcpy(&old, first, bytes);
+        if (second)
+            memcpy(&data, second, bytes);
+        value = bytes == 4 ? sg_rmw32(op, (uint32_t)old, (uint32_t)data, 0)
+                           : sg_rmw64(op, old, data, 0);
+        memcpy(first, &value, bytes);
+    }
+    return SG_NEXT;
+}
+
 /* ds_wrxchg2: two exchanges */
 TEMPLATE enum sg_next exchange2(struct sg_wave *w, const struct sg_inst *inst, unsigned dwords,
                                 uint32_t unit)
@@ -531,6 +561,41 @@ static enum sg_next op_nop(struct sg_wave *w, const struct sg_inst *inst)
     X(add, f64, SG_RMW_FADD, 8)
 /* clang-format on */
 
+/* clang-format off */
+#define SOURCE2(X)                                                                                 \
+    X(add, u32, SG_RMW_ADD, 4)                                                                     \
+    X(add, u64, SG_RMW_ADD, 8)                                                                     \
+    X(add, f32, SG_RMW_FADD, 4)                                                                    \
+    X(sub, u32, SG_RMW_SUB, 4)                                                                     \
+    X(sub, u64, SG_RMW_SUB, 8)                                                                     \
+    X(rsub, u32, SG_RMW_RSUB, 4)                                                                   \
+    X(rsub, u64, SG_RMW_RSUB, 8)                                                                   \
+    X(inc, u32, SG_RMW_INC, 4)                                                                     \
+    X(inc, u64, SG_RMW_INC, 8)                                                                     \
+    X(dec, u32, SG_RMW_DEC, 4)                                                                     \
+    X(dec, u64, SG_RMW_DEC, 8)                                                                     \
+    X(min, i32, SG_RMW_SMIN, 4)                                                                    \
+    X(min, i64, SG_RMW_SMIN, 8)                                                                    \
+    X(min, u32, SG_RMW_UMIN, 4)                                                                    \
+    X(min, u64, SG_RMW_UMIN, 8)                                                                    \
+    X(min, f32, SG_RMW_FMIN, 4)                                                                    \
+    X(min, f64, SG_RMW_FMIN, 8)                                                                    \
+    X(max, i32, SG_RMW_SMAX, 4)                                                                    \
+    X(max, i64, SG_RMW_SMAX, 8)                                                                    \
+    X(max, u32, SG_RMW_UMAX, 4)                                                                    \
+    X(max, u64, SG_RMW_UMAX, 8)                                                                    \
+    X(max, f32, SG_RMW_FMAX, 4)                                                                    \
+    X(max, f64, SG_RMW_FMAX, 8)                                                                    \
+    X(and, b32, SG_RMW_AND, 4)                                                                     \
+    X(and, b64, SG_RMW_AND, 8)                                                                     \
+    X(or, b32, SG_RMW_OR, 4)                                                                       \
+    X(or, b64, SG_RMW_OR, 8)                                                                       \
+    X(xor, b32, SG_RMW_XOR, 4)                                                                     \
+    X(xor, b64, SG_RMW_XOR, 8)                                                                     \
+    X(write, b32, SG_RMW_SWAP, 4)                                                                  \
+    X(write, b64, SG_RMW_SWAP, 8)
+/* clang-format on */
+
 #define PLAIN_FUNCTION(name, call)                                                                 \
     static enum sg_next op_##name(struct sg_wave *w, const struct sg_inst *inst)                   \
     {                                                                                              \
@@ -546,8 +611,15 @@ static enum sg_next op_nop(struct sg_wave *w, const struct sg_inst *inst)
         return rmw(w, inst, op, bytes, true);                                                      \
     }
 
+#define SOURCE2_FUNCTION(name, type, op, bytes)                                                    \
+    static enum sg_next op_##name##_src2_##type(struct sg_wave *w, const struct sg_inst *inst)     \
+    {                                                                                              \
+        return source2(w, inst, op, bytes);                                                        \
+    }
+
 PLAIN(PLAIN_FUNCTION)
 RMWS(RMW_FUNCTION)
+SOURCE2(SOURCE2_FUNCTION)
 
 #include "variant.h"
 
@@ -556,10 +628,14 @@ RMWS(RMW_FUNCTION)
     {.mnemonic = "ds_" #name "_" #type, .fn = op_##name##_##type, .prepare = SG_PICK},             \
         {.mnemonic = "ds_" #name "_rtn_" #type, .fn = op_##name##_rtn_##type, .prepare = SG_PICK},
 
+#define SOURCE2_ENTRY(name, type, op, bytes)                                                       \
+    {.mnemonic = "ds_" #name "_src2_" #type, .fn = op_##name##_src2_##type, .prepare = SG_PICK},
+
 static const struct sg_op_entry entries[] = {
     /* clang-format off */
     PLAIN(PLAIN_ENTRY)
     RMWS(RMW_ENTRY)
+    SOURCE2(SOURCE2_ENTRY)
     /* clang-format on */
     {.mnemonic = "ds_read_addtid_b32", .fn = op_read_addtid, .prepare = SG_PICK},
     {.mnemonic = "ds_write_addtid_b32", .fn = op_write_addtid, .prepare = SG_PICK},

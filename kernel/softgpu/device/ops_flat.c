@@ -22,6 +22,8 @@ uint32_t sg_pk_add_f16(uint32_t a, uint32_t b)
         memcpy(&fy, &y, sizeof(fy));
         _Float16 sum = (_Float16)((float)fx + (float)fy);
         memcpy(&z, &sum, sizeof(z));
+        if (sum != sum)
+            z = (uint16_t)sg_float_nan(x, y, 0x7c00, 0x8000, 0x0200);
         result |= (uint32_t)z << shift;
     }
     return result;

@@ -201,7 +201,7 @@ LANES_BODY(cmp_class_f16)
 static const struct sg_op_entry entries[] = {
     SCALAR_INT_ROWS(i32),
     SCALAR_INT_ROWS(u32),
-    INT_ROWS(i64, T_B64),
+    INT_ROWS(i64, T_I64),
     INT_ROWS(u64, T_B64),
     INT_ROWS(i16, T_B16),
     INT_ROWS(u16, T_B16),

@@ -37,7 +37,8 @@ static inline uint32_t f32_to_u32(float x)
 
 INT1(v_cvt_i32_f32, uint32_t, f32_to_i32(as_f32(x)))
 INT1(v_cvt_u32_f32, uint32_t, f32_to_u32(as_f32(x)))
-INT1(v_cvt_rpi_i32_f32, uint32_t, f32_to_i32(__builtin_floorf(as_f32(x) + 0.5f)))
+/* The sum in double: in fp32 it would be rounded itself. */
+INT1(v_cvt_rpi_i32_f32, uint32_t, to_i32(__builtin_floor((double)as_f32(x) + 0.5)))
 INT1(v_cvt_flr_i32_f32, uint32_t, f32_to_i32(__builtin_floorf(as_f32(x))))
 INT1(v_cvt_f32_ubyte0, uint32_t, f32_bits((float)(int32_t)(x & 255)))
 INT1(v_cvt_f32_ubyte1, uint32_t, f32_bits((float)(int32_t)(x >> 8 & 255)))
@@ -189,10 +190,10 @@ static const struct sg_op_entry entries[] = {
             .src = {T_F32, T_B32, T_B32}),
     ROW(v_cvt_i32_f64, T_B32, T_F64, VF_TEMPORARY),
     ROW(v_cvt_u32_f64, T_B32, T_F64, VF_TEMPORARY),
-    ROW(v_cvt_f32_f64, T_F32, T_F64, VF_FLOAT32 | VF_TEMPORARY),
+    ROW(v_cvt_f32_f64, T_F32, T_F64, VF_FLOAT32 | VF_TEMPORARY | VF_OWN_FLUSH),
     ROW(v_cvt_f64_i32, T_F64, T_B32, VF_TEMPORARY),
     ROW(v_cvt_f64_u32, T_F64, T_B32, VF_TEMPORARY),
-    ROW(v_cvt_f64_f32, T_F64, T_F32, VF_FLOAT32 | VF_TEMPORARY),
+    ROW(v_cvt_f64_f32, T_F64, T_F32, VF_FLOAT32 | VF_TEMPORARY | VF_OWN_FLUSH),
 };
 
 const struct sg_op_set SG_V(sg_vec_cvt) = {entries, sizeof(entries) / sizeof(entries[0])};

@@ -68,16 +68,20 @@ static double mantissa(double x)
     return frexp(x, &exponent);
 }
 
-/* x in revolutions; outside of [-256, 256] the hardware gives sin 0 and cos 1. */
-static double sine(double x, bool cosine)
+/* x + y of halves or of products of them: exact but for the sign of a zero, which depends on MODE.
+ */
+static double sum(double x, double y, uint32_t mode)
 {
-    double angle = (x - nearbyint(x)) * 6.283185307179586476925286766559;
+    bool opposite = signbit(x) != signbit(y);
 
-    if (isinf(x))
-        return (double)NAN;
-    if (fabs(x) > 256)
-        return cosine;
-    return cosine ? cos(angle) : sin(angle);
+    return x + y == 0 && opposite && half_round(mode) == 2 ? -0.0 : x + y;
+}
+
+static double fused(double x, double y, double z, uint32_t mode)
+{
+    double r = fma_of_halves(x, y, z);
+
+    return r == 0 ? sum(x * y, z, mode) : r;
 }
 
 /* The product rounded to a half, as the unfused multiply-add has it. */
@@ -86,12 +90,12 @@ static double rounded(double x, uint32_t mode)
     return (double)float_of_half(half_of_double(x, half_round(mode)));
 }
 
-H2(v_add_f16, x + y)
-H2(v_sub_f16, x - y)
-H2(v_subrev_f16, y - x)
+H2(v_add_f16, sum(x, y, mode))
+H2(v_sub_f16, sum(x, -y, mode))
+H2(v_subrev_f16, sum(y, -x, mode))
 H2(v_mul_f16, x *y)
-H3(v_fma_f16, fma_of_halves(x, y, z))
-H3(v_mad_f16, rounded(x *y, mode) + z)
+H3(v_fma_f16, fused(x, y, z, mode))
+H3(v_mad_f16, sum(rounded(x *y, mode), z, mode))
 H1(v_rcp_f16, 1 / x)
 H1(v_sqrt_f16, sqrt(x))
 H1(v_rsq_f16, 1 / sqrt(x))
@@ -109,8 +113,14 @@ H1(v_frexp_mant_f16, mantissa(x))
 LANES_BODY(v_ldexp_f16)
 {
     (void)c, (void)mask;
-    for (unsigned i = 0; i < SG_LANES; i++)
-        d[i] = finish(ldexp((double)float_of_half(a[i]), (int16_t)b[i]), a[i], a[i], a[i], mode);
+    for (unsigned i = 0; i < SG_LANES; i++) {
+        int n = (int16_t)b[i];
+
+        n = n < -400  ? -400
+            : n > 400 ? 400
+                      : n; /* a double holds it, and it rounds as the half would */
+        d[i] = finish(ldexp((double)float_of_half(a[i]), n), a[i], a[i], a[i], mode);
+    }
     return 0;
 }
 
@@ -214,6 +224,16 @@ PACKED(v_pk_mul_f16, L_v_mul_f16)
 PACKED(v_pk_min_f16, L_v_min_f16)
 PACKED(v_pk_max_f16, L_v_max_f16)
 
+/* v_pk_fmac_f16: VOP2, whose destination is the third source. */
+static enum sg_next v_pk_fmac_f16(struct sg_wave *w, const struct sg_inst *inst)
+{
+    struct sg_inst fma = *inst;
+
+    fma.alu.src[2] = inst->dst;
+    fma.alu.op_sel_hi = 7;
+    return SG_V(sg_vec_packed)(w, &fma);
+}
+
 /* ---- rows
  * ---------------------------------------------------------------------------------------- */
 
@@ -272,6 +292,11 @@ static const struct sg_op_entry entries[] = {
     VOP_ROW(v_ldexp_f16, .lanes = L_v_ldexp_f16, .sources = 2, .dst = T_F16, .src = {T_F16, T_B16},
             .flags = VF_FLOAT16),
     ROWP(v_pk_fma_f16, 3),
+    {.mnemonic = "v_pk_fmac_f16",
+     .fn = v_pk_fmac_f16,
+     .data =
+         &(const struct sg_vop){
+             .lanes = L_v_pk_fma_f16, .sources = 3, .dst = T_F16, .flags = VF_FLOAT16}},
     ROWP(v_pk_add_f16, 2),
     ROWP(v_pk_mul_f16, 2),
     ROWP(v_pk_min_f16, 2),

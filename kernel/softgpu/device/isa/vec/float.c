@@ -149,21 +149,8 @@ LANES_F3(v_cubesc_f32, cube(x, y, z, CUBE_S))
 LANES_F3(v_cubetc_f32, cube(x, y, z, CUBE_T))
 LANES_F3(v_cubema_f32, cube(x, y, z, CUBE_MAJOR))
 
-/* x in revolutions. Outside of [-256, 256] the hardware gives sin 0 and cos 1. */
-static float sine(float x, bool cosine)
-{
-    double turns = (double)x - sg_roundeven((double)x); /* exact */
-
-    if (__builtin_isinf(x))
-        return __builtin_nanf("");
-    if (fabsf(x) > 256)
-        return cosine;
-    turns *= 6.283185307179586476925286766559;
-    return (float)(cosine ? cos(turns) : sin(turns));
-}
-
-F1(v_sin_f32, sine(x, false))
-F1(v_cos_f32, sine(x, true))
+F1(v_sin_f32, (float)sine((double)x, false))
+F1(v_cos_f32, (float)sine((double)x, true))
 
 /* ---- fp64
  * ---------------------------------------------------------------------------------------- */
@@ -507,7 +494,7 @@ static float fma_scaled32(float x, float y, float z)
 
     if (error != 0 && !(bits & 1) && !__builtin_isinf(sum))
         bits += (error > 0) == (sum > 0) ? 1 : UINT64_MAX;
-    return (float)(as_f64(bits) * (exponent32(f32_bits(z)) >= 127 ? 0x1p64 : 0x1p-64));
+    return (float)(as_f64(bits) * (exponent32(f32_bits(z)) > 127 ? 0x1p64 : 0x1p-64));
 }
 
 typedef __float128 quad;
@@ -518,6 +505,8 @@ static double fma_scaled64(double x, double y, double z)
     quad t = sum - product, error = (product - (sum - t)) + ((quad)z - t);
     uint64_t bits[2];
 
+    if (__builtin_isinf(x) || __builtin_isinf(y) || __builtin_isinf(z))
+        return __builtin_fma(x, y, z);
     if (error != 0) {
         memcpy(bits, &sum, sizeof(bits));
         if (!(bits[0] & 1)) {
@@ -527,7 +516,7 @@ static double fma_scaled64(double x, double y, double z)
             memcpy(&sum, bits, sizeof(bits));
         }
     }
-    return (double)(sum * (exponent64(f64_bits(z)) >= 1023 ? (quad)0x1p128 : (quad)0x1p-128));
+    return (double)(sum * (exponent64(f64_bits(z)) > 1023 ? (quad)0x1p128 : (quad)0x1p-128));
 }
 
 LANES_BODY(v_div_fmas_f32)

@@ -81,6 +81,20 @@ static unsigned lane_of(const struct mfma *m, unsigned block, unsigned i, unsign
     return i + m->size * (block * k_groups(m) + group);
 }
 
+/*
+ * Denormal halves and bf16 values, and denormal results and accumulators of instructions on them,
+ * are zero (MIOpen documentation, "MI200 MFMA behavior specifics").
+ */
+static bool flushes(const struct mfma *m)
+{
+    return m->element == E_F16 || m->element == E_BF16;
+}
+
+static float flushed(float x)
+{
+    return __builtin_fabsf(x) < 0x1p-126f ? __builtin_copysignf(0, x) : x;
+}
+
 static float f32_element(const struct mfma *m, const uint32_t *rows, unsigned lane, unsigned at)
 {
     uint32_t bits;
@@ -88,7 +102,9 @@ static float f32_element(const struct mfma *m, const uint32_t *rows, unsigned la
     if (m->element == E_F32)
         return as_f32(rows[lane]);
     bits = rows[at / 2 * SG_LANES + lane] >> (at & 1 ? 16 : 0) & 0xffffu;
-    return m->element == E_F16 ? float_of_half(bits) : as_f32(bits << 16);
+    if (m->element == E_F16)
+        return float_of_half(bits & 0x7c00u ? bits : bits & 0x8000u);
+    return flushed(as_f32(bits << 16));
 }
 
 /* Register and lane of D[i][j] of a block, in dwords of 64 lanes. */
@@ -114,6 +130,8 @@ static void multiply32(const struct mfma *m, const struct sg_inst *inst, const u
                 unsigned from =
                     share > 1 ? (block & ~(share - 1)) + (inst->alu.abid & (share - 1)) : block;
 
+                if (flushes(m))
+                    *place = f32_bits(flushed(as_f32(*place)));
                 for (unsigned k = 0; k < depth; k++) {
                     unsigned at, la = lane_of(m, from, i, k, &at);
                     unsigned lb = b_lane(inst->alu.blgp, lane_of(m, block, j, k, &at));
@@ -127,6 +145,8 @@ static void multiply32(const struct mfma *m, const struct sg_inst *inst, const u
                 }
                 if (m->element != E_I8 && is_nan32(*place))
                     *place = NAN32;
+                if (flushes(m))
+                    *place = f32_bits(flushed(as_f32(*place)));
             }
 }
 

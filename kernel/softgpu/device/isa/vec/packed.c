@@ -52,6 +52,28 @@ static uint32_t clamp_half(uint32_t half, bool nan_to_zero)
     return half & 0x8000u ? 0 : half > 0x3c00u ? 0x3c00u : half;
 }
 
+static uint32_t clamp_single(uint32_t bits, bool nan_to_zero)
+{
+    if (is_nan32(bits))
+        return nan_to_zero ? 0 : bits;
+    return bits & 0x80000000u ? 0 : bits > 0x3f800000u ? 0x3f800000u : bits;
+}
+
+/* Denormals of fp32, where MODE's bit (1 inputs, 2 outputs) does not keep them. */
+static void flush_singles(uint32_t *row, uint32_t mode, unsigned bit)
+{
+    if (!(mode >> SG_MODE_DENORM32_SHIFT & bit))
+        LANES row[i] = row[i] & 0x7f800000u ? row[i] : row[i] & 0x80000000u;
+}
+
+static void finish_singles(uint32_t *row, uint32_t mode, bool clamp)
+{
+    flush_singles(row, mode, 2);
+    if (clamp)
+        for (unsigned i = 0; i < SG_LANES; i++)
+            row[i] = clamp_single(row[i], mode & SG_MODE_DX10_CLAMP);
+}
+
 static enum sg_next missing_clamp(const struct sg_inst *inst)
 {
     char text[192];
@@ -156,25 +178,25 @@ static void mixed_source(const struct sg_wave *w, const struct sg_inst *inst, un
         LANES row[i] ^= 0x80000000u;
 }
 
+LANES_BODY(fma_f32)
+{
+    (void)mask, (void)mode;
+    LANES d[i] = f32_bits(__builtin_fmaf(as_f32(a[i]), as_f32(b[i]), as_f32(c[i])));
+    return 0;
+}
+
 static void mixed_fma(struct sg_wave *w, const struct sg_inst *inst, uint32_t *r)
 {
-    sg_row x, y, z;
+    static const struct sg_vop op = {.flags = VF_FLOAT32};
+    sg_row source[3];
 
-    if ((w->mode & SG_MODE_FLOAT_MASK) != SG_MODE_FLOAT_DEFAULT) {
-        char text[192];
-        sg_unimplemented("MODE 0x%x for %s", w->mode, sg_inst_text(inst, text, sizeof(text)));
+    for (unsigned k = 0; k < 3; k++) {
+        mixed_source(w, inst, k, source[k]);
+        flush_singles(source[k], w->mode, 1);
     }
-    mixed_source(w, inst, 0, x);
-    mixed_source(w, inst, 1, y);
-    mixed_source(w, inst, 2, z);
-    LANES r[i] = f32_bits(__builtin_fmaf(as_f32(x[i]), as_f32(y[i]), as_f32(z[i])));
-    fix_nan32(r, x, y, z);
-    if (inst->alu.clamp)
-        LANES
-        {
-            float value = as_f32(r[i]);
-            r[i] = !(value > 0) ? 0 : value > 1 ? 0x3f800000u : r[i];
-        }
+    run_lanes(L_fma_f32, &op, r, source[0], source[1], source[2], 0, w->mode);
+    fix_nan32(r, source[0], source[1], source[2]);
+    finish_singles(r, w->mode, inst->alu.clamp);
 }
 
 static enum sg_next v_fma_mix_f32(struct sg_wave *w, const struct sg_inst *inst)
@@ -253,16 +275,38 @@ DOT(dot4_u32, 8, false)
 DOT(dot8_i32, 4, true)
 DOT(dot8_u32, 4, false)
 
+static uint32_t dot2_halves(uint32_t a, uint32_t b, uint32_t c)
+{
+    double r = (double)float_of_half(a) * (double)float_of_half(b) +
+               (double)float_of_half(a >> 16) * (double)float_of_half(b >> 16) + (double)as_f32(c);
+
+    return r != r ? NAN32 : f32_bits((float)r);
+}
+
 /* Computed in double and rounded once: the hardware's inner rounding is not documented. */
 LANES_BODY(dot2_f32_f16)
 {
     (void)mask, (void)mode;
-    for (unsigned i = 0; i < SG_LANES; i++) {
-        double r = (double)float_of_half(a[i]) * (double)float_of_half(b[i]) +
-                   (double)float_of_half(a[i] >> 16) * (double)float_of_half(b[i] >> 16) +
-                   (double)as_f32(c[i]);
-        d[i] = r != r ? NAN32 : f32_bits((float)r);
-    }
+    for (unsigned i = 0; i < SG_LANES; i++)
+        d[i] = dot2_halves(a[i], b[i], c[i]);
+    return 0;
+}
+
+/* MI200 takes denormals for zero and makes none (PyTorch's notes on numerical accuracy, by AMD). */
+LANES_BODY(dot2_f32_f16_flush)
+{
+    sg_row x, y, z;
+
+    (void)mask, (void)mode;
+    copy_row(x, a);
+    copy_row(y, b);
+    copy_row(z, c);
+    flush_halves(x);
+    flush_halves(y);
+    flush_singles(z, 0, 1);
+    for (unsigned i = 0; i < SG_LANES; i++)
+        d[i] = dot2_halves(x[i], y[i], z[i]);
+    flush_singles(d, 0, 2);
     return 0;
 }
 
@@ -271,7 +315,8 @@ static enum sg_next dot_product(struct sg_wave *w, const struct sg_inst *inst)
 {
     const struct sg_vop *op = inst->aux[0];
     bool halves = op->src[0] == T_B16 || op->src[0] == T_F16;
-    sg_lanes_fn *lanes = inst->alu.clamp ? op->lanes_clamp : op->lanes;
+    bool clamp_float = inst->alu.clamp && op->src[0] == T_F16;
+    sg_lanes_fn *lanes = inst->alu.clamp && !clamp_float ? op->lanes_clamp : op->lanes;
     sg_row source[3], r;
 
     if (!lanes)
@@ -286,8 +331,20 @@ static enum sg_next dot_product(struct sg_wave *w, const struct sg_inst *inst)
     if (op->src[0] == T_F16 && inst->alu.neg & 4)
         LANES source[2][i] ^= 0x80000000u;
     lanes(r, source[0], source[1], source[2], 0, w->mode);
+    if (clamp_float)
+        for (unsigned i = 0; i < SG_LANES; i++)
+            r[i] = clamp_single(r[i], w->mode & SG_MODE_DX10_CLAMP);
     commit_row(w, sg_vgpr(w, inst->dst), r);
     return SG_NEXT;
+}
+
+static const struct sg_vop dot2_flushing = {
+    .lanes = L_dot2_f32_f16_flush, .sources = 3, .src = {T_F16, T_F16, T_B32}};
+
+static void prepare_dot2(struct sg_inst *inst, const struct sg_arch *arch)
+{
+    if (arch->has_accvgpr)
+        inst->aux[0] = &dot2_flushing;
 }
 
 /* ---- packed fp32 of gfx90a
@@ -318,27 +375,20 @@ static enum sg_next packed_f32(struct sg_wave *w, const struct sg_inst *inst)
     const struct sg_vop *op = inst->aux[0];
     _Alignas(64) uint32_t source[3][2 * SG_LANES], r[2 * SG_LANES];
 
-    if ((w->mode & SG_MODE_FLOAT_MASK) != SG_MODE_FLOAT_DEFAULT || inst->alu.clamp) {
-        char text[192];
-        sg_unimplemented("MODE 0x%x or clamp for %s", w->mode,
-                         sg_inst_text(inst, text, sizeof(text)));
-    }
-    for (unsigned k = 0; k < op->sources; k++)
+    for (unsigned k = 0; k < op->sources; k++) {
         pair_source(w, inst, k, source[k]);
+        flush_singles(source[k], w->mode, 1);
+        flush_singles(source[k] + SG_LANES, w->mode, 1);
+    }
     for (unsigned at = 0; at < 2 * SG_LANES; at += SG_LANES) {
-        op->lanes(r + at, source[0] + at, source[1] + at, source[2] + at, 0, w->mode);
+        run_lanes(op->lanes, op, r + at, source[0] + at, source[1] + at, source[2] + at, 0,
+                  w->mode);
         fix_nan32(r + at, source[0] + at, source[1] + at, op->sources > 2 ? source[2] + at : NULL);
+        finish_singles(r + at, w->mode, inst->alu.clamp);
     }
     commit_row(w, sg_vgpr(w, inst->dst), r);
     commit_row(w, sg_vgpr(w, inst->dst) + SG_LANES, r + SG_LANES);
     return SG_NEXT;
-}
-
-LANES_BODY(pk_fma_f32)
-{
-    (void)mask, (void)mode;
-    LANES d[i] = f32_bits(__builtin_fmaf(as_f32(a[i]), as_f32(b[i]), as_f32(c[i])));
-    return 0;
 }
 
 LANES_BODY(pk_mul_f32)
@@ -394,14 +444,14 @@ static enum sg_next v_pk_mov_b32(struct sg_wave *w, const struct sg_inst *inst)
             }                                                                                      \
         }                                                                                          \
     }
-#define ROWC(name, lanes_)                                                                         \
-    VOP_ROW(name, .lanes = L_##lanes_, .sources = 3, .dst = T_B32, .src = {T_B32, T_B32, T_B32},   \
+#define ROWC(name, lanes_, type_)                                                                  \
+    VOP_ROW(name, .lanes = L_##lanes_, .sources = 3, .dst = T_B32, .src = {type_, type_, T_B32},   \
             .flags = VF_ACCUMULATE)
-#define ROWF(name, sources_)                                                                       \
+#define ROWF(name, lanes_, sources_)                                                               \
     {                                                                                              \
         .mnemonic = "v_" #name, .fn = packed_f32, .data = &(const struct sg_vop)                   \
         {                                                                                          \
-            .lanes = L_##name, .sources = sources_                                                 \
+            .lanes = L_##lanes_, .sources = sources_, .flags = VF_FLOAT32                          \
         }                                                                                          \
     }
 
@@ -423,20 +473,24 @@ static const struct sg_op_entry entries[] = {
     {.mnemonic = "v_fma_mix_f32", .fn = v_fma_mix_f32},
     {.mnemonic = "v_fma_mixlo_f16", .fn = v_fma_mixlo_f16},
     {.mnemonic = "v_fma_mixhi_f16", .fn = v_fma_mixhi_f16},
-    ROWD(v_dot2_f32_f16, dot2_f32_f16, NULL, T_F16),
+    {.mnemonic = "v_dot2_f32_f16",
+     .fn = dot_product,
+     .prepare = prepare_dot2,
+     .data = &(
+         const struct sg_vop){.lanes = L_dot2_f32_f16, .sources = 3, .src = {T_F16, T_F16, T_B32}}},
     ROWD(v_dot2_i32_i16, dot2_i32, L_dot2_i32_clamp, T_B16),
     ROWD(v_dot2_u32_u16, dot2_u32, L_dot2_u32_clamp, T_B16),
     ROWD(v_dot4_i32_i8, dot4_i32, L_dot4_i32_clamp, T_B32),
     ROWD(v_dot4_u32_u8, dot4_u32, L_dot4_u32_clamp, T_B32),
     ROWD(v_dot8_i32_i4, dot8_i32, L_dot8_i32_clamp, T_B32),
     ROWD(v_dot8_u32_u4, dot8_u32, L_dot8_u32_clamp, T_B32),
-    ROWC(v_dot2c_f32_f16, dot2_f32_f16),
-    ROWC(v_dot2c_i32_i16, dot2_i32),
-    ROWC(v_dot4c_i32_i8, dot4_i32),
-    ROWC(v_dot8c_i32_i4, dot8_i32),
-    ROWF(pk_fma_f32, 3),
-    ROWF(pk_mul_f32, 2),
-    ROWF(pk_add_f32, 2),
+    ROWC(v_dot2c_f32_f16, dot2_f32_f16_flush, T_F16),
+    ROWC(v_dot2c_i32_i16, dot2_i32, T_B16),
+    ROWC(v_dot4c_i32_i8, dot4_i32, T_B32),
+    ROWC(v_dot8c_i32_i4, dot8_i32, T_B32),
+    ROWF(pk_fma_f32, fma_f32, 3),
+    ROWF(pk_mul_f32, pk_mul_f32, 2),
+    ROWF(pk_add_f32, pk_add_f32, 2),
     {.mnemonic = "v_pk_mov_b32", .fn = v_pk_mov_b32},
 };
 

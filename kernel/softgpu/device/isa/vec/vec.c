@@ -13,7 +13,7 @@
 
 static bool is_wide(unsigned type)
 {
-    return type == T_B64 || type == T_F64;
+    return type == T_B64 || type == T_I64 || type == T_F64;
 }
 
 /* A scalar source in all lanes. */
@@ -25,6 +25,10 @@ static void broadcast(const struct sg_wave *w, const struct sg_inst *inst, unsig
     switch (type) {
     case T_B64:
         value = sg_scalar64(w, inst, code);
+        break;
+    case T_I64:
+        value = code == SG_SRC_LITERAL ? (uint64_t)(int64_t)(int32_t)inst->imm
+                                       : sg_scalar64(w, inst, code);
         break;
     case T_F64:
         value = sg_scalar_f64(w, inst, code);
@@ -290,12 +294,36 @@ static uint64_t fetch(struct sg_wave *w, const struct sg_inst *inst, unsigned k,
 /* ---- float results: output modifiers
  * ------------------------------------------------------------- */
 
-static void output_modifiers32(uint32_t *row, unsigned omod, bool clamp, bool nan_to_zero)
+/*
+ * "Output modifiers" of the Vega ISA document: omod does nothing in IEEE mode or where denormal
+ * results are allowed; else denormals are zero before and after it, and -0 becomes +0.
+ */
+static unsigned effective_omod(const struct sg_wave *w, const struct sg_inst *inst,
+                               const struct sg_vop *op)
+{
+    return w->mode & SG_MODE_IEEE || denormal_bits(op, op->dst, w->mode) & 2 ? 0 : inst->alu.omod;
+}
+
+static float scaled32(float x, unsigned omod)
 {
     static const float factor[4] = {1, 2, 4, 0.5f};
+    float r = x * factor[omod];
 
+    return fabsf(r) < 0x1p-126f ? 0 : r;
+}
+
+static double scaled64(double x, unsigned omod)
+{
+    static const double factor[4] = {1, 2, 4, 0.5};
+    double r = x * factor[omod];
+
+    return fabs(r) < 0x1p-1022 ? 0 : r;
+}
+
+static void output_modifiers32(uint32_t *row, unsigned omod, bool clamp, bool nan_to_zero)
+{
     if (omod)
-        LANES row[i] = is_nan32(row[i]) ? row[i] : f32_bits(as_f32(row[i]) * factor[omod]);
+        LANES row[i] = is_nan32(row[i]) ? row[i] : f32_bits(scaled32(as_f32(row[i]), omod));
     if (clamp)
         LANES
         {
@@ -307,8 +335,6 @@ static void output_modifiers32(uint32_t *row, unsigned omod, bool clamp, bool na
 
 static void output_modifiers64(uint32_t *row, unsigned omod, bool clamp, bool nan_to_zero)
 {
-    static const double factor[4] = {1, 2, 4, 0.5};
-
     for (unsigned i = 0; i < SG_LANES; i++) {
         uint64_t bits = row64(row, i);
         double x = as_f64(bits);
@@ -319,15 +345,13 @@ static void output_modifiers64(uint32_t *row, unsigned omod, bool clamp, bool na
             continue;
         }
         if (omod)
-            x *= factor[omod];
+            x = scaled64(x, omod);
         if (clamp)
             x = !(x > 0) ? 0 : x > 1 ? 1 : x;
         set_row64(row, i, f64_bits(x));
     }
 }
 
-/* The value of a half is a float's: scaling by a power of two and clamping need no rounding but for
- * denormals. */
 static void output_modifiers16(uint32_t *row, unsigned omod, bool clamp, bool nan_to_zero)
 {
     static const float factor[4] = {1, 2, 4, 0.5f};
@@ -340,8 +364,10 @@ static void output_modifiers16(uint32_t *row, unsigned omod, bool clamp, bool na
                 row[i] = 0;
             continue;
         }
-        if (omod)
+        if (omod) {
             half = half_of_double(float_of_half(half) * factor[omod], 0);
+            half = half & 0x7c00u ? half : 0;
+        }
         if (clamp && half & 0x8000u)
             half = 0;
         if (clamp && half > 0x3c00u)
@@ -354,17 +380,20 @@ static void output_modifiers(const struct sg_wave *w, const struct sg_inst *inst
                              const struct sg_vop *op, uint32_t *row)
 {
     bool nan_to_zero = w->mode & SG_MODE_DX10_CLAMP;
+    unsigned omod = 0;
 
     if (op->flags & VF_FLOAT && !(denormal_bits(op, op->dst, w->mode) & 2))
         flush_denormals(row, op->dst);
     if (!inst->alu.omod && !inst->alu.clamp)
         return;
+    if (op->dst == T_F32 || op->dst == T_F64 || op->dst == T_F16)
+        omod = effective_omod(w, inst, op);
     if (op->dst == T_F32)
-        output_modifiers32(row, inst->alu.omod, inst->alu.clamp, nan_to_zero);
+        output_modifiers32(row, omod, inst->alu.clamp, nan_to_zero);
     else if (op->dst == T_F64)
-        output_modifiers64(row, inst->alu.omod, inst->alu.clamp, nan_to_zero);
+        output_modifiers64(row, omod, inst->alu.clamp, nan_to_zero);
     else if (op->dst == T_F16)
-        output_modifiers16(row, inst->alu.omod, inst->alu.clamp, nan_to_zero);
+        output_modifiers16(row, omod, inst->alu.clamp, nan_to_zero);
 }
 
 /* ---- the host's floating-point environment
@@ -388,10 +417,10 @@ static uint32_t host_control(const struct sg_vop *op, uint32_t mode)
     return control;
 }
 
-static __attribute__((noinline)) uint64_t run_lanes(sg_lanes_fn *lanes, const struct sg_vop *op,
-                                                    uint32_t *d, const uint32_t *a,
-                                                    const uint32_t *b, const uint32_t *c,
-                                                    uint64_t mask, uint32_t mode)
+__attribute__((noinline)) uint64_t SG_V(sg_run_lanes)(sg_lanes_fn *lanes, const struct sg_vop *op,
+                                                      uint32_t *d, const uint32_t *a,
+                                                      const uint32_t *b, const uint32_t *c,
+                                                      uint64_t mask, uint32_t mode)
 {
     uint32_t control, saved;
 

@@ -54,6 +54,7 @@ enum sg_type {
     T_B32,
     T_F32,
     T_B64,
+    T_I64, /* a literal is sign-extended */
     T_F64,
     T_B16,
     T_F16,
@@ -93,6 +94,11 @@ sg_op_fn SG_V(sg_vec_plain), SG_V(sg_vec_generic), SG_V(sg_vec_packed);
 #define vec_generic SG_V(sg_vec_generic)
 void SG_V(sg_vec_prepare)(struct sg_inst *inst, const struct sg_arch *arch);
 #define vec_prepare SG_V(sg_vec_prepare)
+/* In vec.c: lanes() with the host's rounding and denormal mode as the flags of op and MODE say. */
+uint64_t SG_V(sg_run_lanes)(sg_lanes_fn *lanes, const struct sg_vop *op, uint32_t *d,
+                            const uint32_t *a, const uint32_t *b, const uint32_t *c, uint64_t mask,
+                            uint32_t mode);
+#define run_lanes SG_V(sg_run_lanes)
 /* In wide.c: a faster function for an instruction without modifiers but neg and abs, or NULL. */
 sg_op_fn *SG_V(sg_wide_function)(const struct sg_inst *inst);
 #define wide_function SG_V(sg_wide_function)
@@ -159,6 +165,28 @@ static inline bool is_nan64(uint64_t bits)
 enum { NAN32 = 0x7fc00000, QUIET32 = 0x00400000 };
 #define NAN64 0x7ff8000000000000u
 #define QUIET64 0x0008000000000000u
+
+/*
+ * v_sin, v_cos: x in turns. Outside of [-256, 256] the hardware gives sin 0 and cos 1. Quarters of
+ * a turn and the sign of a zero are exact, as in the examples of AMD's documents.
+ */
+static inline double sine(double x, bool cosine)
+{
+    double turns = x - sg_roundeven(x), quarters; /* exact */
+
+    if (__builtin_isinf(x))
+        return (double)NAN;
+    if (fabs(x) > 256)
+        return cosine;
+    quarters = 4 * turns;
+    if (quarters == sg_roundeven(quarters)) {
+        if (cosine)
+            return 1 - fabs(quarters);
+        return x == 0 ? x : fabs(quarters) == 1 ? quarters : 0;
+    }
+    turns *= 6.283185307179586476925286766559;
+    return cosine ? cos(turns) : sin(turns);
+}
 
 /* ---- rows and masks
  * ------------------------------------------------------------------------------ */
