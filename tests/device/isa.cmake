@@ -8,6 +8,8 @@ target_link_libraries(isa_ref PRIVATE hs_flags sg_device)
 target_compile_options(isa_ref PRIVATE -ffp-contract=off)
 hs_add_catch_test(isa_ops isa_ops.cpp $<TARGET_OBJECTS:isa_ref> LIBRARIES sg_device LABELS unit SANITIZE address)
 hs_add_catch_test(isa_named isa_named.cpp $<TARGET_OBJECTS:isa_ref> LIBRARIES sg_device LABELS unit SANITIZE address)
+hs_add_catch_test(isa_programs isa_programs.cpp $<TARGET_OBJECTS:isa_ref> LIBRARIES sg_device LABELS unit fuzz
+                  SANITIZE address)
 hs_add_catch_test(isa_coverage isa_coverage.cpp $<TARGET_OBJECTS:isa_ref> LIBRARIES sg_device LABELS unit SANITIZE address)
 if(TARGET isa_coverage)
     target_compile_definitions(isa_coverage PRIVATE HS_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
