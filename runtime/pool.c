@@ -111,7 +111,8 @@ int hs_pool_create(struct hs_pool **out, const struct hs_pool_request *request)
     if (err)
         goto no_ranges;
     hs_devices_common_aperture(&lowest, &highest);
-    err = hs_window_reserve(&pool->window, pool->ranges.window_bytes, lowest, highest);
+    err = hs_window_reserve(&pool->window, pool->ranges.window_bytes,
+                            hs_ranges_phase(&pool->ranges, HS_WINDOW_ALIGN), lowest, highest);
     if (err)
         goto no_window;
     pool->gpu_base = (uintptr_t)pool->window.base;

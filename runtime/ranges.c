@@ -226,6 +226,32 @@ int hs_ranges_build(struct hs_ranges *r, const struct hs_host_range *list, size_
     return 0;
 }
 
+/* How many runs are looked at for one that holds whole units. A window whose first thousand runs
+ * hold none gains little from one behind them, and long lists of pages must stay cheap. */
+#define PHASE_RUNS 1024u
+
+uint64_t hs_ranges_phase(const struct hs_ranges *r, uint64_t unit)
+{
+    uint64_t offset = 0, phase = 0, most = 0;
+
+    if (r->window_bytes < unit)
+        return 0;
+    for (size_t i = 0; i < r->count && i < PHASE_RUNS; i++) {
+        uint64_t start = r->runs[i].cpu, bytes = r->runs[i].bytes;
+
+        if (bytes >= unit) {
+            uint64_t first = (start + unit - 1) / unit, last = (start + bytes) / unit;
+
+            if (last > first && last - first > most) {
+                most = last - first;
+                phase = (start - offset) & (unit - 1);
+            }
+        }
+        offset += bytes;
+    }
+    return phase;
+}
+
 void hs_ranges_seal(struct hs_ranges *r)
 {
     uint64_t offset = 0;

@@ -54,6 +54,13 @@ struct hs_ranges {
 int hs_ranges_build(struct hs_ranges *r, const struct hs_host_range *list, size_t count,
                     bool allow_overlap);
 
+/*
+ * Where in a unit of so many bytes (a power of two) a window should start, so that the run which
+ * holds the most whole, aligned units has them at whole, aligned window addresses too. 0 if none
+ * of the first runs holds one. Lists that are not sealed only.
+ */
+uint64_t hs_ranges_phase(const struct hs_ranges *r, uint64_t unit);
+
 /* Turns sizes into offsets, once the kernel has read the list. Cannot fail. */
 void hs_ranges_seal(struct hs_ranges *r);
 

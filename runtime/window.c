@@ -56,8 +56,8 @@ static int reserve_any(struct hs_window *w, bool plain)
     return 0;
 }
 
-static int reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_t highest,
-                   bool plain)
+static int reserve(struct hs_window *w, uint64_t bytes, uint64_t phase, uint64_t lowest,
+                   uint64_t highest, bool plain)
 {
     uint64_t base, slack = HS_WINDOW_ALIGN + 2 * HS_PAGE_BYTES;
     int err;
@@ -72,9 +72,10 @@ static int reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_
     if (err)
         return err;
 
-    /* The first aligned address that leaves a guard page below; the slack leaves one above. */
-    base = ((uintptr_t)w->map + HS_PAGE_BYTES + HS_WINDOW_ALIGN - 1) &
-           ~(uint64_t)(HS_WINDOW_ALIGN - 1);
+    /* The first address of that phase that leaves a guard page below; the slack leaves one above.
+     */
+    base = (uintptr_t)w->map + HS_PAGE_BYTES;
+    base += (phase - base) & (HS_WINDOW_ALIGN - 1);
     w->base = (char *)(uintptr_t)base;
     if (base < lowest || base + bytes - 1 > highest) {
         hs_window_release(w);
@@ -96,9 +97,10 @@ static int reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_
     return 0;
 }
 
-int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_t highest)
+int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t phase, uint64_t lowest,
+                      uint64_t highest)
 {
-    return reserve(w, bytes, lowest, highest, false);
+    return reserve(w, bytes, phase, lowest, highest, false);
 }
 
 int hs_window_make_plain(struct hs_window *w, uint64_t lowest, uint64_t highest)
@@ -108,7 +110,7 @@ int hs_window_make_plain(struct hs_window *w, uint64_t lowest, uint64_t highest)
 
     if (!w->from_hsa)
         return 0;
-    err = reserve(&plain, w->bytes, lowest, highest, true);
+    err = reserve(&plain, w->bytes, (uintptr_t)w->base, lowest, highest, true);
     if (err)
         return err;
     err = hs_window_release(w);

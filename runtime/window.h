@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GPU virtual address space for one pool: reserved so that nobody else gets it, aligned to 2 MiB so
- * that the GPU can use large page-table fragments, with an unmapped guard page on each side.
- * Reserves addresses only; never memory.
+ * GPU virtual address space for one pool: reserved so that nobody else gets it, with an unmapped
+ * guard page on each side. It lies so that the GPU can use large page-table fragments: where a
+ * range has whole 2 MiB blocks, at the same place in a 2 MiB unit as the host memory; else at the
+ * start of one. Reserves addresses only; never memory.
  */
 #ifndef HS_WINDOW_H
 #define HS_WINDOW_H
@@ -26,9 +27,11 @@ struct hs_window {
 };
 
 /*
- * lowest..highest: what every device of the pool can address. -ENOMEM: no such space.
+ * phase: what the base shall be modulo HS_WINDOW_ALIGN; whole pages. lowest..highest: what every
+ * device of the pool can address. -ENOMEM: no such space.
  */
-int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t lowest, uint64_t highest);
+int hs_window_reserve(struct hs_window *w, uint64_t bytes, uint64_t phase, uint64_t lowest,
+                      uint64_t highest);
 
 /*
  * Before mappings of our own replace the reservation in [base, base + bytes): makes it a plain one

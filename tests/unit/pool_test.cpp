@@ -62,6 +62,30 @@ TEST_CASE("batch takes two ioctls to register and two to unregister, whatever th
     CHECK(kfd.buffers.empty());
 }
 
+TEST_CASE("a window has an unmapped page on each side, wherever in a 2 MiB unit it starts")
+{
+    constexpr uint64_t unit = 2 << 20;
+    FakeKfd kfd(FakeKernel::batch);
+    Fragments memory(3, 3 * unit);
+    for (const size_t pages : {size_t{0}, size_t{1}, size_t{511}}) {
+        std::vector<hs_host_range> list = memory.list;
+        for (auto &range : list) {
+            // Now at this distance from a unit's start.
+            const auto start = reinterpret_cast<uint64_t>(range.base);
+            const uint64_t shift = (pages * 4096 - start) & (unit - 1);
+            range = {reinterpret_cast<void *>(start + shift), 5 * (unit / 2)};
+        }
+        Request request(list);
+        hs_pool *pool = nullptr;
+        REQUIRE(hs_pool_create(&pool, &request) == 0);
+        CHECK(pool->gpu_base % unit == pages * 4096);
+        CHECK(pool->window.base >= static_cast<char *>(pool->window.map) + 4096);
+        CHECK(pool->window.base + pool->window.bytes + 4096 <=
+              static_cast<char *>(pool->window.map) + pool->window.map_bytes);
+        CHECK(destroy_pool(pool) == 0);
+    }
+}
+
 TEST_CASE("per-range takes 2N and 2N, one MAP for all devices")
 {
     FakeKfd kfd(GENERATE(FakeKernel::stock, FakeKernel::stock_old, FakeKernel::profiler), 3);

@@ -321,3 +321,34 @@ TEST_CASE("a list large enough for huge pages is whole")
         wrong += built.r.runs[i].cpu != reinterpret_cast<uint64_t>(list[i].base);
     CHECK(wrong == 0);
 }
+
+TEST_CASE("a window's place in a unit is that of the run with the most whole units")
+{
+    constexpr uint64_t unit = 2 << 20;
+    const auto phase = [](const List &list) {
+        Built built(list);
+        REQUIRE(built.err == 0);
+        return hs_ranges_phase(&built.r, unit);
+    };
+    // Small runs: the start of a unit. So does a run of a unit's size that holds no whole one.
+    CHECK(phase({{at(0x7000), page}, {at(0x9000), 16 * page}}) == 0);
+    CHECK(phase({{at(5 * unit + page), unit}}) == 0);
+    CHECK(phase({{at(5 * unit), unit}}) == 0);
+    // The run itself, at the window's start and behind others.
+    CHECK(phase({{at(5 * unit + 3 * page), 2 * unit}}) == 3 * page);
+    CHECK(phase({{at(0x7000), 5 * page}, {at(5 * unit + 3 * page), 2 * unit}}) == unit - 2 * page);
+    // The larger of two, whichever comes first; of equals the first.
+    const hs_host_range two{at(8 * unit + 7 * page), 2 * unit},
+        four{at(16 * unit + page), 4 * unit};
+    CHECK(phase({two, four}) == ((page - 2 * unit) & (unit - 1)));
+    CHECK(phase({four, two}) == page);
+    CHECK(phase({{at(32 * unit + 9 * page), 2 * unit}, two}) == 9 * page);
+    // Only the first thousand runs are looked at.
+    List many;
+    for (uint64_t i = 0; i < 1100; i++)
+        many.push_back({at((2 * i + 2) * page), page});
+    many.push_back(four);
+    CHECK(phase(many) == 0);
+    many.erase(many.begin(), many.begin() + 200);
+    CHECK(phase(many) == ((page - 900 * page) & (unit - 1)));
+}
