@@ -123,6 +123,9 @@ int hs_pool_create(struct hs_pool **out, const struct hs_pool_request *request)
         goto no_backing;
     }
 
+    /* With shared virtual memory the CPU sees an alias window at its device address. */
+    if (pool->backing->kind == HS_BACKING_ALIAS && pool->gpu_base != (uintptr_t)pool->window.base)
+        pool->host_base = (uintptr_t)pool->window.base;
     hs_ranges_seal(&pool->ranges);
     pool->create_ns = now_ns() - start;
     hs_kfd_thread_cost(&pool->ioctls, &pool->ioctl_ns);
@@ -158,6 +161,7 @@ no_ranges:
 /* The pool is out of the registry's sight. On failure it is as before. */
 static int take_apart(struct hs_pool *pool)
 {
+    uint64_t address = pool->gpu_base;
     int err = hs_kfd_check_process();
 
     if (!err)
@@ -169,6 +173,15 @@ static int take_apart(struct hs_pool *pool)
         hs_ranges_unseal(&pool->ranges);
         pool->backing->create(pool);
         hs_ranges_seal(&pool->ranges);
+    }
+    if (err && pool->gpu_base != address) {
+        /* The runtime that registers an alias window has put it elsewhere: the caller's pointer is
+         * gone for good. Then only the addresses stay behind, reserved. */
+        hs_log(HS_LOG_ERROR, "leaked window=%p bytes=%zu text=\"%s\"", pool->window.map,
+               pool->window.map_bytes, hs_error_text());
+        pool->backing->destroy(pool);
+        pool->gpu_base = address; /* where the registry has it */
+        err = 0;
     }
     return err;
 }

@@ -59,7 +59,8 @@ struct hs_pool_request {
 struct hs_pool {
     struct hs_ranges ranges;
     struct hs_window window;
-    uint64_t gpu_base; /* device address of the first page; window.base, except for alias */
+    uint64_t gpu_base;  /* device address of the first page; window.base, except for alias */
+    uint64_t host_base; /* where the CPU sees it, if that is at another address; else 0 */
 
     struct hs_device *owner;
     struct hs_device *devices[HS_MAX_DEVICES];

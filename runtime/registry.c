@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two maps of the live pools (registry.h): by window, and by the span of their host memory. A map
- * is a sorted array of sorted chunks; changing it replaces one chunk and the small array, and
- * readers use whichever they found, inside of a read section. Only a slot's state changes in place.
- * Windows of live pools never overlap; one that is being removed may overlap a new one, because its
- * addresses are free already. Host spans overlap as they like.
+ * The maps of the live pools (registry.h): by window, by the span of their host memory, and by the
+ * address at which the CPU sees the window, for those that have one. A map is a sorted array of
+ * sorted chunks; changing it replaces one chunk and the small array, and readers use whichever they
+ * found, inside of a read section. Only a slot's state changes in place. Windows of live pools
+ * never overlap; one that is being removed may overlap a new one, because its addresses are free
+ * already. Host spans overlap as they like.
  */
 #include "registry.h"
 
@@ -49,7 +50,7 @@ struct map {
     struct head heads[];
 };
 
-#define MAPS (HS_BY_HOST + 1)
+#define MAPS (HS_BY_HOST_WINDOW + 1)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* writers */
 static _Atomic(struct map *) maps[MAPS];
@@ -147,7 +148,7 @@ static void remember(int which, const struct hs_registry_cursor *at, struct hs_p
     const struct map *map = at->map;
     const struct slot *slot = &map->heads[at->head].chunk->slots[at->slot];
 
-    if (hs_epoch_self && is_alone(at))
+    if (which <= HS_BY_HOST && hs_epoch_self && is_alone(at))
         hs_epoch_self->found[which] = (struct hs_epoch_found){
             .version = version, .start = slot->start, .bytes = slot->end - slot->start, pool};
 }
@@ -174,6 +175,13 @@ struct hs_pool *hs_registry_peek(uint64_t address)
     struct hs_registry_cursor cursor;
 
     return first_pool(HS_BY_WINDOW, &cursor, address);
+}
+
+struct hs_pool *hs_registry_peek_host_window(uint64_t address)
+{
+    struct hs_registry_cursor cursor;
+
+    return first_pool(HS_BY_HOST_WINDOW, &cursor, address);
 }
 
 struct hs_pool *hs_registry_peek_host(uint64_t address, struct hs_registry_cursor *cursor)
@@ -205,9 +213,18 @@ static void push(struct chunk *chunk, uint64_t start, uint64_t end, uintptr_t st
 
 static void span_of(const struct hs_pool *pool, int which, uint64_t *start, uint64_t *end)
 {
-    *start = which == HS_BY_WINDOW ? pool->gpu_base : pool->ranges.lowest;
-    *end =
-        which == HS_BY_WINDOW ? pool->gpu_base + pool->ranges.window_bytes : pool->ranges.highest;
+    if (which == HS_BY_HOST) {
+        *start = pool->ranges.lowest;
+        *end = pool->ranges.highest;
+        return;
+    }
+    *start = which == HS_BY_WINDOW ? pool->gpu_base : pool->host_base;
+    *end = *start + pool->ranges.window_bytes;
+}
+
+static bool belongs_in(const struct hs_pool *pool, int which)
+{
+    return which != HS_BY_HOST_WINDOW || pool->host_base;
 }
 
 static size_t count_present(const struct chunk *chunk)
@@ -337,13 +354,17 @@ int hs_registry_add(struct hs_pool *pool)
     for (int m = 0; m < MAPS && !err; m++) {
         uint64_t start, end;
 
+        if (!belongs_in(pool, m))
+            continue;
         span_of(pool, m, &start, &end);
         at[m] = chunk_for(m, start);
         err = prepare(&changes[m], m, at[m], pool);
     }
     if (!err) {
-        for (int m = 0; m < MAPS; m++)
-            publish(&changes[m], m, at[m]);
+        for (int m = 0; m < MAPS; m++) {
+            if (belongs_in(pool, m))
+                publish(&changes[m], m, at[m]);
+        }
         live++;
         new_version();
         hs_epoch_wait();
@@ -381,8 +402,10 @@ static void set_state(const struct hs_pool *pool, uintptr_t state)
 {
     size_t at;
 
-    for (int m = 0; m < MAPS; m++)
-        atomic_store(&find_slot(m, pool, &at)->state, state);
+    for (int m = 0; m < MAPS; m++) {
+        if (belongs_in(pool, m))
+            atomic_store(&find_slot(m, pool, &at)->state, state);
+    }
 }
 
 struct hs_pool *hs_registry_find(uint64_t address)
@@ -450,6 +473,8 @@ void hs_registry_end_removal(struct hs_pool *pool)
         const struct chunk *chunk;
         size_t at;
 
+        if (!belongs_in(pool, m))
+            continue;
         atomic_store(&find_slot(m, pool, &at)->state, 0);
         chunk = atomic_load(&maps[m])->heads[at].chunk;
         if (count_present(chunk) * 2 < chunk->count && !prepare(&changes[m], m, at, NULL)) {

@@ -26,7 +26,9 @@ struct hs_pool *hs_registry_find(uint64_t address);
 void hs_registry_hold(struct hs_pool *pool); /* once more */
 void hs_registry_release(struct hs_pool *pool);
 
-enum { HS_BY_WINDOW, HS_BY_HOST };
+/* Maps of the live pools: by device address, by the host memory given, and, where the CPU sees the
+ * window at an address of its own (alias), by that. */
+enum { HS_BY_WINDOW, HS_BY_HOST, HS_BY_HOST_WINDOW };
 
 /* Changes with the set of live pools; never 0. */
 extern uint64_t hs_registry_version __attribute__((visibility("hidden")));
@@ -49,6 +51,9 @@ static inline struct hs_pool *hs_registry_peek_last(int which, uint64_t address)
 
 /* As hs_registry_find(), inside of a read section: valid until the section ends, not held. */
 struct hs_pool *hs_registry_peek(uint64_t address);
+
+/* The same for an address at which the CPU sees a window. */
+struct hs_pool *hs_registry_peek_host_window(uint64_t address);
 
 /*
  * Inside of a read section: the live pools whose host memory may contain an address, one after the

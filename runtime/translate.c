@@ -49,6 +49,13 @@ static struct hs_host_index *make_host_index(struct hs_pool *pool)
     return index;
 }
 
+/* The offset of an address at which the CPU sees a pool's window (alias), or -ENOENT. */
+static int offset_in_host_window(const struct hs_pool *pool, uint64_t host, uint64_t *offset)
+{
+    *offset = host - pool->host_base - pool->ranges.head;
+    return pool->host_base && *offset < pool->ranges.bytes ? 0 : -ENOENT;
+}
+
 /* 0, -ENOENT or -ENOMEM; the offset counts from the pool's first byte. */
 static inline int offset_in_pool(struct hs_pool *pool, uint64_t host, uint64_t *offset)
 {
@@ -59,7 +66,7 @@ static inline int offset_in_pool(struct hs_pool *pool, uint64_t host, uint64_t *
     if (!index)
         return -ENOMEM;
     if (!hs_lookup_host(&pool->ranges, index, host, offset))
-        return -ENOENT;
+        return offset_in_host_window(pool, host, offset);
     *offset -= pool->ranges.head; /* before the first byte: beyond the last one */
     return *offset < pool->ranges.bytes ? 0 : -ENOENT;
 }
@@ -74,15 +81,19 @@ static __attribute__((noinline)) int search_pools(uint64_t host, struct hs_pool 
     while ((*pool = hs_registry_peek_host(host, &cursor))) {
         err = offset_in_pool(*pool, host, offset);
         if (err != -ENOENT)
-            break;
+            return err;
     }
-    return err;
+    *pool = hs_registry_peek_host_window(host);
+    return *pool ? offset_in_host_window(*pool, host, offset) : -ENOENT;
 }
 
 static inline int peek_by_host(uint64_t host, struct hs_pool **pool, uint64_t *offset)
 {
+    int err;
+
     *pool = hs_registry_peek_last(HS_BY_HOST, host);
-    return *pool ? offset_in_pool(*pool, host, offset) : search_pools(host, pool, offset);
+    err = *pool ? offset_in_pool(*pool, host, offset) : -ENOENT;
+    return err == -ENOENT ? search_pools(host, pool, offset) : err;
 }
 
 static inline struct hs_pool *peek_by_device(uint64_t device)

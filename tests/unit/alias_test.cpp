@@ -8,6 +8,7 @@
 #include "error.h"
 #include "fake_kfd.hpp"
 #include "maps.h"
+#include "translate.h"
 
 namespace
 {
@@ -18,13 +19,14 @@ struct FakePinner {
     {
         pinned.clear();
         refuse = 0;
+        distance = 1ull << 44;
     }
     static int pin(void *cpu, size_t bytes, uint64_t *device)
     {
         if (refuse)
             return hs_error(refuse, "the fake refuses");
         pinned[cpu] = bytes;
-        *device = reinterpret_cast<uint64_t>(cpu) + (1ull << 44);
+        *device = reinterpret_cast<uint64_t>(cpu) + distance;
         return 0;
     }
     static int unpin(void *cpu)
@@ -35,6 +37,7 @@ struct FakePinner {
     }
     static inline std::map<void *, size_t> pinned;
     static inline int refuse;
+    static inline uint64_t distance; // 0: shared virtual memory
     hs_pinner pinner{"fake", pin, unpin};
 };
 
@@ -305,4 +308,69 @@ TEST_CASE("alias registration and unregistration fail at any call and leave noth
     CHECK(injected > 15);
     CHECK(kfd.state() == empty);
     CHECK(mappings() == maps_before);
+}
+
+TEST_CASE("the address at which the CPU sees a window is found, and no longer after its end")
+{
+    FakeKfd kfd(FakeKernel::stock);
+    FakePinner fake;
+    Shared memory(6);
+    memory.list.front().base = static_cast<char *>(memory.list.front().base) + 24;
+    memory.list.front().bytes -= 24;
+    Request request(memory.list, HS_BACKING_ALIAS);
+    request.pinner = &fake.pinner;
+    FakePinner::distance = GENERATE(uint64_t{0}, uint64_t{1} << 44);
+    FakeKfd::State before = kfd.state();
+    hs_pool *pool = nullptr, *found = nullptr;
+    uint64_t offset = 0, device = 0;
+    bool is_device = false;
+    REQUIRE(hs_pool_create(&pool, &request) == 0);
+    const uint64_t seen = reinterpret_cast<uint64_t>(pool->window.base) + 24;
+
+    for (const uint64_t at : {uint64_t{0}, uint64_t{5000}, pool->ranges.bytes - 1}) {
+        REQUIRE(hs_translate_find(seen + at, &found, &offset, &is_device) == 0);
+        CHECK(found == pool);
+        CHECK(offset == at);
+        CHECK(is_device == (FakePinner::distance == 0));
+        hs_registry_release(found);
+        if (FakePinner::distance != 0) {
+            REQUIRE(hs_translate_to_device(nullptr, seen + at, &device) == 0);
+            CHECK(device == hs_pool_device_address(pool) + at);
+            REQUIRE(hs_translate_to_device(pool, seen + at, &device) == 0);
+            CHECK(device == hs_pool_device_address(pool) + at);
+        }
+    }
+    CHECK(hs_translate_to_device(nullptr, seen - 1, &device) == -ENOENT);
+    CHECK(hs_translate_to_device(pool, seen + pool->ranges.bytes, &device) == -ENOENT);
+    CHECK(destroy_pool(pool) == 0);
+    CHECK(hs_translate_find(seen, &found, &offset, &is_device) == -ENOENT);
+    CHECK(kfd.state() == before);
+}
+
+TEST_CASE(
+    "a window that its runtime puts elsewhere while its end is being undone is gone, not moved")
+{
+    FakeKfd kfd(FakeKernel::stock);
+    FakePinner fake;
+    Shared memory(6);
+    Request request(memory.list, HS_BACKING_ALIAS);
+    request.pinner = &fake.pinner;
+    hs_pool *pool = nullptr;
+    REQUIRE(hs_pool_create(&pool, &request) == 0);
+    FakePinner::distance = GENERATE(uint64_t{1} << 44, uint64_t{1} << 45);
+    const bool moves = FakePinner::distance != uint64_t{1} << 44;
+    const uint64_t device = pool->gpu_base;
+
+    kfd.fail_call(1); // munmap() of the window: the pinner's calls are not counted
+    CHECK(destroy_pool(pool) == (moves ? 0 : -ENOMEM));
+    REQUIRE(kfd.failed);
+    kfd.fail_call(0);
+    hs_pool *still = hs_registry_find(device);
+    CHECK((still != nullptr) == !moves);
+    CHECK(fake.pinned.empty() == moves);
+    if (still != nullptr) {
+        CHECK(still->gpu_base == device);
+        hs_registry_release(still);
+        CHECK(destroy_pool(pool) == 0);
+    }
 }
