@@ -12,7 +12,8 @@
 #               Implied by KERNELS and SOFTGPU.
 #   KERNELS     one more instance "name.kernel: case" for each, always under softgpu --kernel=<kernel>.
 #   SOFTGPU     options for every run under softgpu, e.g. --gpus=2.
-#   SANITIZE    in which sanitizer builds the test exists; default: address and thread, for a DEVICE test none.
+#   SANITIZE    in which sanitizer builds the test exists; default: address and thread, for a DEVICE test none. Under
+#               AddressSanitizer a DEVICE test compares what it has mapped itself (tests/support/mapping_tap.hpp).
 #   TIMEOUT     for one test case; default 120.
 # A test case without an assertion fails. A test that cannot run here exits with 77 (hs_skip() in
 # tests/support/hs_test.hpp): ctest then reports it as skipped, not as passed.
@@ -59,6 +60,12 @@ function(hs_add_catch_test name)
         target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/ioctl_tap.cpp)
         target_link_libraries(${name} PRIVATE hs_uapi ${CMAKE_DL_LIBS})
         set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON) # ioctl() must come before the libraries'
+    endif()
+    if(arg_DEVICE AND HS_SANITIZE MATCHES "address") # see process_state.hpp
+        target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/mapping_tap.cpp)
+        target_compile_definitions(${name} PRIVATE HS_MAPPING_TAP=1)
+        target_link_libraries(${name} PRIVATE ${CMAKE_DL_LIBS})
+        set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON) # mmap() must come before the libraries'
     endif()
     if(arg_HIP)
         hs_add_hip_objects(${name}_hip ${arg_HIP}

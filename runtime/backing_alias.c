@@ -117,10 +117,11 @@ static int alias_create(struct hs_pool *pool)
         return hs_error(-EOPNOTSUPP, "an alias window cannot be read-only for the device");
     hs_devices_common_aperture(&lowest, &highest);
     err = hs_window_make_plain(&pool->window, lowest, highest);
-    if (!err)
-        err = hs_maps_read(&maps);
     if (err)
         return err;
+    err = hs_maps_read(&maps);
+    if (err) /* the other backings do not need it */
+        return err == -ENOMEM ? err : -EOPNOTSUPP;
     err = check_list(pool, &maps);
     if (err)
         goto no_pieces;

@@ -19,16 +19,17 @@ static uint64_t system_limit(void)
     return (uint64_t)info.totalram * info.mem_unit / 16 * 15;
 }
 
-static size_t mappings_free(void)
+static int mappings_free(size_t *count)
 {
-    size_t limit = hs_maps_limit(), used;
+    size_t limit = hs_maps_limit();
     struct hs_maps maps;
+    int err = hs_maps_read(&maps);
 
-    if (hs_maps_read(&maps))
-        return 0;
-    used = maps.count;
+    if (err)
+        return err;
+    *count = maps.count < limit ? limit - maps.count : 0;
     hs_maps_free(&maps);
-    return used < limit ? limit - used : 0;
+    return 0;
 }
 
 int hs_capability_get(struct hs_device *device, bool can_pin, struct hs_capability *c)
@@ -39,6 +40,8 @@ int hs_capability_get(struct hs_device *device, bool can_pin, struct hs_capabili
         return err;
     memset(c, 0, sizeof(*c));
     err = hs_kfd_get_version(&c->kfd);
+    if (!err)
+        err = mappings_free(&c->mappings_free);
     if (err)
         return err;
     c->device = device;
@@ -46,7 +49,6 @@ int hs_capability_get(struct hs_device *device, bool can_pin, struct hs_capabili
     c->max_bytes = system_limit();
     c->alignment = HS_PAGE_BYTES;
     c->window_alignment = HS_WINDOW_ALIGN;
-    c->mappings_free = mappings_free();
 
     c->backings[0].kind = HS_BACKING_BATCH;
     c->backings[0].works = device->wire != HS_WIRE_NONE;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "sys.h"
 
 static struct {
     pthread_mutex_t lock;
@@ -28,7 +29,7 @@ static int read_gpu_id(uint32_t node, uint32_t *gpu_id)
     int fields;
 
     snprintf(path, sizeof(path), "/sys/class/kfd/kfd/topology/nodes/%u/gpu_id", node);
-    file = fopen(path, "re");
+    file = hs_sys.fopen(path, "re");
     if (!file)
         return hs_error(-ENODEV, "cannot read %s (%s)", path, hs_errno_name(errno));
     fields = fscanf(file, "%u", gpu_id);

@@ -309,10 +309,10 @@ hipError_t hipScatterPoolGetDevices(hipScatterPool_t handle, int *devices, int *
     room = *count;
     pthread_mutex_lock(&pool->lock);
     *count = (int)pool->device_count;
-    for (int i = 0; devices && i < *count && i < room && !err; i++)
-        err = hs_hip_ordinal(pool->devices[i], &devices[i]);
+    for (int i = 0; devices && i < *count && i < room; i++)
+        devices[i] = hs_hip_ordinal(pool->devices[i]);
     pthread_mutex_unlock(&pool->lock);
-    if (!err && devices && room < *count)
+    if (devices && room < *count)
         err = hs_error(-EINVAL, "room for %d devices, but the pool has %d", room, *count);
     hs_registry_release(pool);
     return hs_hip_error(err);

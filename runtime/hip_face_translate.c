@@ -97,8 +97,7 @@ hipError_t hipScatterPointerGetAttributes(hipScatterPointerAttributes *attribute
     out.hostPointer = here.base;
     out.hostContiguous = here.bytes;
     out.isDevicePointer = is_device;
-    if (hs_hip_ordinal(pool->owner, &out.device))
-        out.device = -1;
+    out.device = hs_hip_ordinal(pool->owner);
     out.flags = pool->face_flags;
     out.backing = (hipScatterBacking)pool->backing->kind;
     if (!err)

@@ -9,14 +9,16 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <hip/hip_runtime_api.h>
+#include <hsa/hsa_ext_amd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
+#include "log.h"
 #include "pool.h"
+#include "sys.h"
 
 static struct {
     pthread_mutex_t lock;
@@ -36,6 +38,7 @@ static struct {
     hipError_t (*memory_set)(void *to, int value, size_t bytes);
     hipError_t (*memory_set_async)(void *to, int value, size_t bytes, hipStream_t stream);
     hipError_t (*stream_synchronize)(hipStream_t stream);
+    hipError_t (*stream_is_capturing)(hipStream_t stream, hipStreamCaptureStatus *status);
     hipError_t (*launch_host_func)(hipStream_t stream, hipHostFn_t f, void *data);
     hipError_t (*stream_add_callback)(hipStream_t stream, hipStreamCallback_t f, void *data,
                                       unsigned int flags);
@@ -91,14 +94,15 @@ static int find_functions(void)
     *(void **)&hip.memory_set = find_symbol("hipMemset");
     *(void **)&hip.memory_set_async = find_symbol("hipMemsetAsync");
     *(void **)&hip.stream_synchronize = find_symbol("hipStreamSynchronize");
+    *(void **)&hip.stream_is_capturing = find_symbol("hipStreamIsCapturing");
     /* The newer one only where it is: Debian's 5.2.3 does not export it. */
     *(void **)&hip.launch_host_func = find_symbol("hipLaunchHostFunc");
     *(void **)&hip.stream_add_callback = find_symbol("hipStreamAddCallback");
-    if (!hip.get_device_count || !hip.get_device || !hip.set_device || !hip.get_pci_bus_id ||
-        !hip.synchronize || !hip.error_name || !hip.host_register || !hip.host_unregister ||
-        !hip.host_get_device_pointer || !hip.memory_copy || !hip.memory_copy_async ||
-        !hip.memory_set || !hip.memory_set_async || !hip.stream_synchronize ||
-        !hip.stream_add_callback)
+    if (!hip.stream_is_capturing || !hip.get_device_count || !hip.get_device || !hip.set_device ||
+        !hip.get_pci_bus_id || !hip.synchronize || !hip.error_name || !hip.host_register ||
+        !hip.host_unregister || !hip.host_get_device_pointer || !hip.memory_copy ||
+        !hip.memory_copy_async || !hip.memory_set || !hip.memory_set_async ||
+        !hip.stream_synchronize || !hip.stream_add_callback)
         return hs_error(-ENODEV, "there is no HIP in the process, and %s cannot be loaded",
                         LIBRARY_OF(HIP_VERSION_MAJOR));
     return 0;
@@ -184,20 +188,20 @@ int hs_hip_device(int ordinal, struct hs_device **device)
     return 0;
 }
 
-int hs_hip_ordinal(const struct hs_device *device, int *ordinal)
+int hs_hip_ordinal(const struct hs_device *device)
 {
+    if (hs_hip_init()) /* the pool was made through the ROCr face, and there is no HIP */
+        return -1;
     for (int i = 0; i < hip.count; i++) {
-        if (hip.devices[i] == device) {
-            *ordinal = i;
-            return 0;
-        }
+        if (hip.devices[i] == device)
+            return i;
     }
-    return hs_error(-ENXIO, "HIP does not show the GPU of node %u", device->node);
+    return -1;
 }
 
 int hs_hip_wait(struct hs_pool *pool)
 {
-    int before, ordinal = 0, err;
+    int before, err;
     hipError_t status = hipSuccess;
 
     if (!atomic_load(&hip.ready))
@@ -210,14 +214,21 @@ int hs_hip_wait(struct hs_pool *pool)
         return err;
     pthread_mutex_lock(&pool->lock);
     for (uint32_t i = 0; i < pool->device_count && status == hipSuccess; i++) {
-        if (hs_hip_ordinal(pool->devices[i], &ordinal))
+        int ordinal = hs_hip_ordinal(pool->devices[i]);
+
+        if (ordinal < 0) /* hidden from HIP: nothing that HIP has given it */
             continue;
         status = hip.set_device(ordinal);
         if (status == hipSuccess)
             status = hip.synchronize();
     }
     pthread_mutex_unlock(&pool->lock);
-    hip.set_device(before);
+    /* The caller's device must not change behind its back: try twice before giving up. */
+    if (hip.set_device(before) != hipSuccess) {
+        hipError_t again = hip.set_device(before);
+
+        status = status == hipSuccess ? again : status;
+    }
     if (status != hipSuccess)
         return hs_error(-EIO, "waiting for the window's devices: %s", hip.error_name(status));
     return 0;
@@ -269,9 +280,31 @@ static int pin(void *cpu, size_t bytes, uint64_t *device)
     return 0;
 }
 
+/*
+ * HIP has forgotten a registration, by hipDeviceReset() (clr, Device::Reset()) or because the
+ * program has unregistered the window itself. Debian's 5.2.3 forgets at a reset without giving back
+ * what ROCr holds, so that is done here.
+ */
+static int unpin_forgotten(void *cpu)
+{
+    hsa_amd_pointer_info_t info = {.size = sizeof(info)};
+
+    hs_log(HS_LOG_DECISION, "hip forgot the registration of cpu=%p", cpu);
+    if (hsa_amd_pointer_info(cpu, &info, NULL, NULL, NULL) != HSA_STATUS_SUCCESS ||
+        info.type != HSA_EXT_POINTER_TYPE_LOCKED || info.hostBaseAddress != cpu)
+        return 0;
+    if (hsa_amd_memory_unlock(cpu) != HSA_STATUS_SUCCESS)
+        return hs_error(-EIO, "hsa_amd_memory_unlock failed after HIP forgot the registration");
+    return 0;
+}
+
 static int unpin(void *cpu)
 {
-    return from_hip(hip.host_unregister(cpu), "hipHostUnregister");
+    hipError_t status = hip.host_unregister(cpu);
+
+    if (status == hipErrorHostMemoryNotRegistered)
+        return unpin_forgotten(cpu);
+    return from_hip(status, "hipHostUnregister");
 }
 
 const struct hs_pinner hs_hip_pinner = {.name = "hipHostRegister", .pin = pin, .unpin = unpin};
@@ -308,24 +341,33 @@ static void run_callback(hipStream_t stream, hipError_t status, void *data)
 
     (void)stream;
     (void)status;
-    free(data);
+    hs_sys.free(data);
     callback.f(callback.data);
 }
 
 int hs_hip_call_in_stream(void *stream, void (*f)(void *data), void *data)
 {
+    hipStreamCaptureStatus capture = hipStreamCaptureStatusNone;
     struct callback *callback;
-    int err;
+    int err = 0;
 
+    /* HIP 5.2.3 would take a callback and call it at once, not when the graph is launched. */
+    if (stream)
+        err = from_hip(hip.stream_is_capturing(stream, &capture), "hipStreamIsCapturing");
+    if (err)
+        return err;
+    if (capture != hipStreamCaptureStatusNone)
+        return hs_error(-EOPNOTSUPP, "the stream is being captured: copies and fills of windows "
+                                     "cannot be part of a graph");
     if (hip.launch_host_func)
         return from_hip(hip.launch_host_func(stream, f, data), "hipLaunchHostFunc");
-    callback = malloc(sizeof(*callback));
+    callback = hs_sys.alloc(sizeof(*callback));
     if (!callback)
         return hs_error(-ENOMEM, "no memory for a stream callback");
     *callback = (struct callback){.f = f, .data = data};
     err = from_hip(hip.stream_add_callback(stream, run_callback, callback, 0),
                    "hipStreamAddCallback");
     if (err)
-        free(callback);
+        hs_sys.free(callback);
     return err;
 }

@@ -17,11 +17,13 @@ struct hs_pool;
 /* Finds and initialises HIP, then ROCr and the device table. -ENODEV with a text if that fails. */
 int hs_hip_init(void);
 
+/* The ordinal of a device; -1 if there is no HIP or HIP does not show it. */
+int hs_hip_ordinal(const struct hs_device *device);
+
 /* All of the following want hs_hip_init() first. */
 int hs_hip_device_count(void);
 int hs_hip_current(int *ordinal);
 int hs_hip_device(int ordinal, struct hs_device **device); /* -ENXIO: no such ordinal */
-int hs_hip_ordinal(const struct hs_device *device, int *ordinal);
 
 /* HIP registers an ordinary host range: what the alias backing needs. */
 extern const struct hs_pinner hs_hip_pinner;

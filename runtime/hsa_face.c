@@ -298,12 +298,16 @@ struct async_copy {
 
 static void run_async(struct async_copy *job)
 {
-    if (hs_copy_run(&job->copy))
-        hsa_signal_store_screlease(job->completion, -1);
-    else
-        hsa_signal_subtract_screlease(job->completion, 1);
+    hsa_signal_t completion = job->completion;
+    int err = hs_copy_run(&job->copy);
+
+    /* Who has seen the signal finds nothing of the copy left. */
     hs_copy_drop(&job->copy);
     hs_sys.free(job);
+    if (err)
+        hsa_signal_store_screlease(completion, -1);
+    else
+        hsa_signal_subtract_screlease(completion, 1);
 }
 
 /* hsa_amd_signal_async_handler's callback; false: not to be called again. */

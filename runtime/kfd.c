@@ -88,7 +88,7 @@ int hs_kfd_open(void)
     if (atomic_load(&kfd_fd) >= 0)
         goto out;
     if (!fork_handler_set) {
-        err = -pthread_atfork(NULL, NULL, in_forked_child);
+        err = -hs_sys.atfork(NULL, NULL, in_forked_child);
         if (err) {
             hs_error(err, "cannot watch for forks (%s)", hs_errno_name(err));
             goto out;

@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 #include "sys.h"
+
+/* The fields before the path take 73 bytes at most; the path may be as long as any. */
+#define MAX_LINE (PATH_MAX + 128)
 
 static int add_vma(struct hs_maps *maps, size_t *room, const struct hs_vma *vma)
 {
@@ -31,15 +34,15 @@ static int add_vma(struct hs_maps *maps, size_t *room, const struct hs_vma *vma)
 
 int hs_maps_read(struct hs_maps *maps)
 {
-    FILE *file = fopen("/proc/self/maps", "re");
-    size_t room = 0, line_bytes = 0;
-    char *line = NULL;
+    FILE *file = hs_sys.fopen("/proc/self/maps", "re");
+    char line[MAX_LINE];
+    size_t room = 0;
     int err = 0;
 
     memset(maps, 0, sizeof(*maps));
     if (!file)
         return hs_error(-errno, "cannot read /proc/self/maps (%s)", hs_errno_name(errno));
-    while (!err && getline(&line, &line_bytes, file) > 0) {
+    while (!err && fgets(line, sizeof(line), file)) {
         struct hs_vma vma = {0};
         char perms[8] = "", path[64] = "";
 
@@ -51,7 +54,8 @@ int hs_maps_read(struct hs_maps *maps)
         vma.device = !strncmp(path, "/dev/dri/", 9) || !strcmp(path, "/dev/kfd");
         err = add_vma(maps, &room, &vma);
     }
-    free(line);
+    if (!err && ferror(file))
+        err = hs_error(-EIO, "cannot read /proc/self/maps to its end");
     fclose(file);
     if (err)
         hs_maps_free(maps);
@@ -81,7 +85,7 @@ size_t hs_maps_find(const struct hs_maps *maps, uint64_t addr)
 
 size_t hs_maps_limit(void)
 {
-    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+    FILE *file = hs_sys.fopen("/proc/sys/vm/max_map_count", "re");
     size_t limit = 65530; /* the kernel's default (DEFAULT_MAX_MAP_COUNT) */
 
     if (file) {

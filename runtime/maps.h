@@ -28,7 +28,8 @@ struct hs_maps {
 int hs_maps_read(struct hs_maps *maps);
 void hs_maps_free(struct hs_maps *maps);
 
-/* How many mappings the kernel allows a process (vm.max_map_count). */
+/* How many mappings the kernel allows a process (vm.max_map_count); its default if it does not
+ * tell. */
 size_t hs_maps_limit(void);
 
 /* Index of the first mapping that ends above addr; count if none does. */

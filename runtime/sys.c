@@ -3,6 +3,7 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -27,6 +28,8 @@ static void *sys_mremap(void *old, size_t old_bytes, size_t new_bytes, int flags
 struct hs_sys_ops hs_sys = {
     .open = sys_open,
     .close = close,
+    .fopen = fopen,
+    .atfork = pthread_atfork,
     .ioctl = sys_ioctl,
     .mmap = mmap,
     .munmap = munmap,

@@ -8,6 +8,7 @@
 #define HS_SYS_H
 
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -17,6 +18,8 @@ extern "C" {
 struct hs_sys_ops {
     int (*open)(const char *path, int flags);
     int (*close)(int fd);
+    FILE *(*fopen)(const char *path, const char *mode); /* closed by fclose() */
+    int (*atfork)(void (*prepare)(void), void (*parent)(void), void (*child)(void));
     int (*ioctl)(int fd, unsigned long request, void *arg);
     void *(*mmap)(void *addr, size_t bytes, int prot, int flags, int fd, off_t offset);
     int (*munmap)(void *addr, size_t bytes);

@@ -1,373 +1,182 @@
 // SPDX-License-Identifier: MIT
-// Exact undo: whichever call fails, the process is as before, and the same operation then succeeds.
-// The k-th call of the library fails, for every k until there is none, with each error that the
-// kernel can give.
-#include "../gpu/kernels/window_kernels.hpp"
-#include "fault_table.hpp"
-#include "machine.hpp"
-#include "process_state.hpp"
-#include "scatter_memory.hpp"
-
-#include <spawn.h>
-#include <sys/wait.h>
+// Exact undo of what makes, changes and ends windows: whichever call fails, the process is as
+// before, and the same operation then succeeds (fault_loop.hpp).
+#include "hip_operations.hpp"
 
 using namespace hs_test;
 
-extern char **environ;
-
 namespace
 {
 
-// What amdkfd's memory ioctls return (kfd_chardev.c, amdgpu_amdkfd_gpuvm.c), and what a stranger's
-// kernel might.
-constexpr int ioctl_errors[] = {EINVAL, ENOMEM, EFAULT,     EPERM,  ENODEV, EBUSY,
-                                ESRCH,  ENOTTY, EADDRINUSE, ENOSPC, E2BIG,  EOPNOTSUPP};
-
 struct Variant {
-    const char *name;
+    std::string name;
     unsigned flags;
+    std::vector<int> devices; // empty: the current one, or all where the flags say so
 };
 
+// Every backing, and the library's choice; for one device and, where there are two, for all by flag
+// and for a list that starts with the second.
 std::vector<Variant> variants()
 {
-    std::vector<Variant> list = {{"auto", 0}};
-    for (const Backing &backing : backings())
-        list.push_back({backing.name, backing.flag});
-    int devices = 0;
-    REQUIRE_HIP(hipGetDeviceCount(&devices));
-    if (devices > 1)
-        for (const Backing &backing : backings())
-            list.push_back({"portable", backing.flag | hipScatterRegisterPortable});
+    std::vector<Variant> list = {{"auto", 0, {}}};
+    for (const Backing &backing : every_backing()) {
+        list.push_back({backing.name, backing.flag, {}});
+        if (device_count() < 2)
+            continue;
+        list.push_back({std::string(backing.name) + ", portable",
+                        backing.flag | hipScatterRegisterPortable,
+                        {}});
+        list.push_back({std::string(backing.name) + ", devices 1 and 0", backing.flag, {1, 0}});
+    }
     return list;
 }
 
-// Queues, pools and blit kernels come into being at their first use: not in the middle of a
-// comparison.
-void warm_up(const Fragments &memory, unsigned flags)
+hipScatterPoolProps props_of(const Fragments &memory, const Variant &variant)
 {
-    for (int round = 0; round < 2; round++) {
-        Window window(memory.ranges(), flags);
-        uint64_t sum = 0;
-        REQUIRE_HIP(hs_kernels::checksum(window.data(), window.bytes(), &sum));
-        window.unregister();
-    }
-}
-
-void print_total(const FaultTable &faults)
-{
-    std::printf("faults injected: %llu\n", static_cast<unsigned long long>(faults.total()));
-}
-
-} // namespace
-
-TEST_CASE("a failed registration leaves nothing")
-{
-    HS_RANDOM(random);
-    const Fragments memory({1, 2, 1, 3, 1}, random);
-    FaultTable faults;
-    for (const Variant &variant : variants()) {
-        warm_up(memory, variant.flags);
-        const ProcessState before = ProcessState::now();
-        const int64_t live = faults.live_allocations();
-        for (int error : ioctl_errors) {
-            unsigned k = 0;
-            for (bool more = true; more;) {
-                void *pointer = nullptr;
-                faults.arm(++k, error);
-                const hipError_t status = hipHostRegisterScatter(
-                    &pointer, memory.ranges().data(), memory.ranges().size(), variant.flags);
-                faults.disarm();
-                const std::string message = hipScatterGetLastErrorMessage();
-                more = faults.delivered();
-                INFO(variant.name << ", call " << k << (more ? " (" + faults.victim() + ")" : "")
-                                  << " fails with " << strerrorname_np(error) << ": "
-                                  << hipGetErrorName(status) << ": " << message);
-                if (!more)
-                    REQUIRE(status == hipSuccess);
-                if (status == hipSuccess)
-                    REQUIRE_HIP(
-                        hipHostUnregisterScatter(pointer)); // another backing, or an optional call
-                else
-                    REQUIRE(!message.empty());
-                REQUIRE(faults.live_allocations() == live);
-                REQUIRE_STATE_UNCHANGED(before);
-                REQUIRE(k < 1000);
-            }
-        }
-    }
-    print_total(faults);
-    REQUIRE(faults.total() > 100);
-}
-
-TEST_CASE("a failed unregistration leaves the window as it was and can be repeated")
-{
-    HS_RANDOM(random);
-    const Fragments memory({1, 2, 1, 3, 1}, random);
-    FaultTable faults;
-    for (const Variant &variant : variants()) {
-        warm_up(memory, variant.flags);
-        const ProcessState before = ProcessState::now();
-        const int64_t live = faults.live_allocations();
-        for (int error : ioctl_errors) {
-            unsigned k = 0;
-            for (bool more = true; more;) {
-                void *pointer = nullptr;
-                REQUIRE_HIP(hipHostRegisterScatter(&pointer, memory.ranges().data(),
-                                                   memory.ranges().size(), variant.flags));
-                faults.arm(++k, error);
-                const hipError_t status = hipHostUnregisterScatter(pointer);
-                faults.disarm();
-                more = faults.delivered();
-                INFO(variant.name << ", call " << k << (more ? " (" + faults.victim() + ")" : "")
-                                  << " fails with " << strerrorname_np(error) << ": "
-                                  << hipGetErrorName(status) << ": "
-                                  << hipScatterGetLastErrorMessage());
-                if (!more)
-                    REQUIRE(status == hipSuccess);
-                if (status != hipSuccess) {
-                    // Still a window: the GPU reads it, and the second attempt works.
-                    uint64_t sum = 0;
-                    write_pattern(memory.ranges(), k);
-                    REQUIRE_HIP(hs_kernels::checksum(pointer, memory.bytes(), &sum));
-                    REQUIRE(sum == cpu_checksum(memory.ranges()));
-                    REQUIRE_HIP(hipHostUnregisterScatter(pointer));
-                }
-                REQUIRE(faults.live_allocations() == live);
-                REQUIRE_STATE_UNCHANGED(before);
-                REQUIRE(k < 1000);
-            }
-        }
-    }
-    print_total(faults);
-    REQUIRE(faults.total() > 20);
-}
-
-TEST_CASE("interrupted calls are repeated and the caller never notices")
-{
-    HS_RANDOM(random);
-    const Fragments memory({1, 2, 1}, random);
-    FaultTable faults;
-    for (const Variant &variant : variants()) {
-        Window(memory.ranges(), variant.flags).unregister();
-        for (int error : {EINTR, EAGAIN}) {
-            unsigned k = 0;
-            for (bool more = true; more;) {
-                INFO(variant.name << ", ioctl " << k + 1 << " three times "
-                                  << strerrorname_np(error));
-                faults.arm(++k, error, true, 3);
-                Window window(memory.ranges(), variant.flags);
-                window.unregister();
-                faults.disarm();
-                more = faults.delivered();
-                REQUIRE(k < 1000);
-            }
-        }
-    }
-    print_total(faults);
-    REQUIRE(faults.total() > 10);
-}
-
-// ---- several devices
-// -----------------------------------------------------------------------------------------
-
-namespace
-{
-
-struct Pool {
-    Pool(const Fragments &memory, unsigned flags, const std::vector<int> &devices)
-    {
-        props.structSize = sizeof props;
-        props.ranges = memory.ranges().data();
-        props.count = memory.ranges().size();
-        props.flags = flags;
-        props.deviceCount = static_cast<int>(devices.size());
-        props.devices = devices.data();
-        status = hipScatterPoolCreate(&handle, &props);
-    }
-    ~Pool()
-    {
-        if (handle != nullptr)
-            (void)hipScatterPoolDestroy(handle);
-    }
-    Pool(const Pool &) = delete;
-    Pool &operator=(const Pool &) = delete;
-    std::vector<int> devices() const
-    {
-        return pool_devices(handle);
-    }
     hipScatterPoolProps props{};
-    hipScatterPool_t handle = nullptr;
-    hipError_t status;
-};
+    props.structSize = sizeof props;
+    props.ranges = memory.ranges().data();
+    props.count = memory.ranges().size();
+    props.flags = variant.flags;
+    props.deviceCount = static_cast<int>(variant.devices.size());
+    props.devices = variant.devices.data();
+    return props;
+}
 
-void need_two_devices()
+hipScatterPool_t make_pool(const Fragments &memory, const Variant &variant)
 {
-    int count = 0;
-    REQUIRE_HIP(hipGetDeviceCount(&count));
-    if (count < 2 && kernel() == Kernel::real)
-        skip("needs two GPUs");
-    REQUIRE(count == 2);
+    const hipScatterPoolProps props = props_of(memory, variant);
+    hipScatterPool_t pool = nullptr;
+    REQUIRE_HIP(hipScatterPoolCreate(&pool, &props));
+    return pool;
+}
+
+void *window_of(hipScatterPool_t pool)
+{
+    hipScatterPoolInfo info{};
+    info.structSize = sizeof info;
+    REQUIRE_HIP(hipScatterPoolGetInfo(pool, &info));
+    return info.devPtr;
 }
 
 } // namespace
 
-TEST_CASE("a pool for a list of devices that fails to come into being leaves nothing")
+TEST_CASE("registering")
 {
-    need_two_devices();
     HS_RANDOM(random);
-    const Fragments memory({1, 2, 1}, random);
-    FaultTable faults;
-    const std::vector<int> wanted = {1, 0};
-    for (const Backing &backing : backings()) {
-        warm_up(memory, backing.flag | hipScatterRegisterPortable);
-        REQUIRE(Pool(memory, backing.flag, wanted).status == hipSuccess); // probes device 1
-        const ProcessState before = ProcessState::now();
-        const int64_t live = faults.live_allocations();
-        for (int error : ioctl_errors) {
-            unsigned k = 0;
-            for (bool more = true; more;) {
-                std::string said;
-                {
-                    faults.arm(++k, error);
-                    const Pool pool(memory, backing.flag, wanted);
-                    faults.disarm();
-                    more = faults.delivered();
-                    said = std::string(hipGetErrorName(pool.status)) + ": " +
-                           hipScatterGetLastErrorMessage();
-                    REQUIRE((pool.status == hipSuccess) == (pool.handle != nullptr));
-                    if (pool.status == hipSuccess)
-                        REQUIRE(pool.devices() == wanted);
-                    else
-                        REQUIRE(more);
-                }
-                INFO(backing.name << ", call " << k << (more ? " (" + faults.victim() + ")" : "")
-                                  << " fails with " << strerrorname_np(error) << ": " << said);
-                REQUIRE(faults.live_allocations() == live);
-                REQUIRE_STATE_UNCHANGED(before);
-                REQUIRE(k < 1000);
-            }
-        }
+    const SharedFragments memory({1, 2, 1}, random);
+    FaultLoop loop(current_device);
+    for (const Variant &variant : variants()) {
+        if (!variant.devices.empty())
+            continue;
+        void *window = nullptr;
+        loop.fail_every_call(
+            {.name = "register, " + variant.name,
+             .run =
+                 [&] {
+                     return outcome_of(hipHostRegisterScatter(
+                         &window, memory.ranges().data(), memory.ranges().size(), variant.flags));
+                 },
+             .check_and_end =
+                 [&] {
+                     require_seen(window, memory, 1);
+                     REQUIRE_HIP(hipHostUnregisterScatter(window));
+                 }},
+            6);
     }
-    print_total(faults);
-    REQUIRE(faults.total() > 50);
 }
 
-TEST_CASE("granting and revoking that fail leave the pool's devices as they were")
+TEST_CASE("unregistering")
 {
-    need_two_devices();
     HS_RANDOM(random);
-    const Fragments memory({1, 2, 1}, random);
-    FaultTable faults;
+    const SharedFragments memory({1, 2, 1}, random);
+    FaultLoop loop(current_device);
+    for (const Variant &variant : variants()) {
+        if (!variant.devices.empty())
+            continue;
+        void *window = nullptr;
+        loop.fail_every_call(
+            {.name = "unregister, " + variant.name,
+             .run = [&] { return outcome_of(hipHostUnregisterScatter(window)); },
+             .prepare =
+                 [&] {
+                     REQUIRE_HIP(hipHostRegisterScatter(&window, memory.ranges().data(),
+                                                        memory.ranges().size(), variant.flags));
+                 },
+             .check_untouched = [&] { require_seen(window, memory, 2); }},
+            3);
+    }
+}
+
+TEST_CASE("creating and destroying a pool for a list of devices")
+{
+    HS_RANDOM(random);
+    const SharedFragments memory({1, 2}, random);
+    FaultLoop loop(current_device);
+    for (const Variant &variant : variants()) {
+        hipScatterPool_t pool = nullptr;
+        loop.fail_every_call({.name = "create, " + variant.name,
+                              .run =
+                                  [&] {
+                                      const hipScatterPoolProps props = props_of(memory, variant);
+                                      return outcome_of(hipScatterPoolCreate(&pool, &props));
+                                  },
+                              .check_and_end =
+                                  [&] {
+                                      if (!variant.devices.empty())
+                                          REQUIRE(pool_devices(pool) == variant.devices);
+                                      REQUIRE_HIP(hipScatterPoolDestroy(pool));
+                                  }},
+                             6);
+        loop.fail_every_call({.name = "destroy, " + variant.name,
+                              .run = [&] { return outcome_of(hipScatterPoolDestroy(pool)); },
+                              .prepare = [&] { pool = make_pool(memory, variant); },
+                              .check_untouched = [&] { require_seen(window_of(pool), memory, 3); }},
+                             3);
+    }
+}
+
+TEST_CASE("granting and revoking access")
+{
+    if (device_count() < 2)
+        skip("needs two GPUs");
+    HS_RANDOM(random);
+    const SharedFragments memory({1, 2, 1}, random);
     const int other = 1;
-    for (const Backing &backing : backings()) {
-        warm_up(memory, backing.flag | hipScatterRegisterPortable);
-        for (const bool grant : {true, false}) {
-            const Pool pool(memory, backing.flag,
-                            grant ? std::vector<int>{0} : std::vector<int>{0, 1});
-            REQUIRE(pool.status == hipSuccess);
-            const std::vector<int> had = pool.devices();
-            const ProcessState before = ProcessState::now();
-            const int64_t live = faults.live_allocations();
-            for (int error : ioctl_errors) {
-                unsigned k = 0;
-                for (bool more = true; more;) {
-                    faults.arm(++k, error);
-                    const hipError_t status =
-                        grant ? hipScatterPoolGrantAccess(pool.handle, &other, 1)
-                              : hipScatterPoolRevokeAccess(pool.handle, &other, 1);
-                    faults.disarm();
-                    more = faults.delivered();
-                    INFO(backing.name << (grant ? ", grant" : ", revoke") << ", call " << k
-                                      << " fails with " << strerrorname_np(error) << ": "
-                                      << hipScatterGetLastErrorMessage());
-                    REQUIRE((status == hipSuccess) == !more);
-                    if (!more) // once more, the other way round
-                        REQUIRE_HIP(grant ? hipScatterPoolRevokeAccess(pool.handle, &other, 1)
-                                          : hipScatterPoolGrantAccess(pool.handle, &other, 1));
-                    REQUIRE(pool.devices() == had);
-                    REQUIRE(faults.live_allocations() == live);
-                    REQUIRE_STATE_UNCHANGED(before);
-                    REQUIRE(k < 1000);
-                }
-            }
-        }
+    FaultLoop loop(current_device);
+    for (const Backing &backing : every_backing()) {
+        const bool is_alias = backing.kind == hipScatterBackingKindAlias;
+        hipScatterPool_t pool = nullptr;
+        const auto prepare_for = [&](std::vector<int> devices) {
+            return [&, devices] { pool = make_pool(memory, {"", backing.flag, devices}); };
+        };
+        const auto untouched = [&](std::vector<int> devices) {
+            return [&, devices] {
+                REQUIRE(pool_devices(pool) == devices);
+                require_seen(window_of(pool), memory, 4);
+            };
+        };
+        const auto ended_with = [&](std::vector<int> devices) {
+            return [&, devices] {
+                REQUIRE(pool_devices(pool) == devices);
+                REQUIRE_HIP(hipScatterPoolDestroy(pool));
+            };
+        };
+        loop.fail_every_call(
+            {.name = std::string("grant, ") + backing.name,
+             .run = [&] { return outcome_of(hipScatterPoolGrantAccess(pool, &other, 1)); },
+             .prepare = prepare_for({0}),
+             .check_and_end = ended_with({0, 1}),
+             .check_untouched = untouched({0})},
+            is_alias ? 0 : 1); // HIP has mapped an alias window for all devices
+        if (is_alias)
+            continue; // cannot be revoked
+        loop.fail_every_call(
+            {.name = std::string("revoke, ") + backing.name,
+             .run = [&] { return outcome_of(hipScatterPoolRevokeAccess(pool, &other, 1)); },
+             .prepare = prepare_for({0, 1}),
+             .check_and_end = ended_with({0}),
+             .check_untouched = untouched({0, 1})},
+            4); // waits for both devices first
     }
-    print_total(faults);
-    REQUIRE(faults.total() >= 2 * std::size(ioctl_errors));
-}
-
-// ---- the very first registration of a process also opens, asks and probes: one process for each k
-// -----------------
-
-TEST_CASE("child: the k-th call of the first registration fails", "[.child]")
-{
-    const char *text = std::getenv("HS_CHILD");
-    REQUIRE(text != nullptr);
-    const unsigned k = static_cast<unsigned>(std::atoi(text));
-    HS_RANDOM(random);
-    const Fragments memory({1, 2}, random);
-    int device = 0;
-    REQUIRE_HIP(hipGetDevice(&device));
-    FaultTable faults;
-    void *pointer = nullptr;
-    faults.arm(k, ENOMEM);
-    const hipError_t status =
-        hipHostRegisterScatter(&pointer, memory.ranges().data(), memory.ranges().size(), 0);
-    faults.disarm();
-    if (!faults.delivered()) {
-        REQUIRE(status == hipSuccess);
-        std::printf("child: no call left\n");
-    }
-    INFO("call " << k << " (" << faults.victim() << "): " << hipGetErrorName(status) << ": "
-                 << hipScatterGetLastErrorMessage());
-    if (status == hipSuccess)
-        REQUIRE_HIP(hipHostUnregisterScatter(pointer));
-    // Nothing that failed once is remembered as missing.
-    Window window(memory.ranges(), 0);
-    const char *wanted = has_batch() ? "batch" : "per-range";
-    REQUIRE(std::string(window.info().backingName) == wanted);
-    write_pattern(memory.ranges(), k);
-    uint64_t sum = 0;
-    REQUIRE_HIP(hs_kernels::checksum(window.data(), window.bytes(), &sum));
-    REQUIRE(sum == cpu_checksum(memory.ranges()));
-    window.unregister();
-}
-
-TEST_CASE("a failure during the first registration is not remembered")
-{
-    unsigned k = 0;
-    for (bool more = true; more;) {
-        std::string variable = "HS_CHILD=" + std::to_string(++k), program = "/proc/self/exe",
-                    name = "child: the k-th call of the first registration fails", output;
-        std::vector<char *> environment;
-        for (char **e = environ; *e != nullptr; e++)
-            environment.push_back(*e);
-        environment.push_back(variable.data());
-        environment.push_back(nullptr);
-        int ends[2];
-        REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-        posix_spawn_file_actions_t actions;
-        posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-        posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-        char *arguments[] = {program.data(), name.data(), nullptr};
-        pid_t child = 0;
-        REQUIRE(posix_spawn(&child, program.c_str(), &actions, nullptr, arguments,
-                            environment.data()) == 0);
-        posix_spawn_file_actions_destroy(&actions);
-        close(ends[1]);
-        char buffer[4096];
-        for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;)
-            output.append(buffer, static_cast<size_t>(got));
-        close(ends[0]);
-        int status = 0;
-        REQUIRE(waitpid(child, &status, 0) == child);
-        INFO("k = " << k << "\n" << output);
-        REQUIRE(WIFEXITED(status));
-        REQUIRE(WEXITSTATUS(status) == 0);
-        more = output.find("child: no call left") == std::string::npos;
-        REQUIRE(k < 200);
-    }
-    std::printf("faults injected: %u\n", k - 1);
-    REQUIRE(k > 5);
 }

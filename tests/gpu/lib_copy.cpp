@@ -82,11 +82,11 @@ Bytes random_bytes(size_t count, std::mt19937_64 &random)
 TEST_CASE("synchronous copies reach every kind of memory")
 {
     HS_RANDOM(random);
-    const Fragments memory({3, 1, 7, 2, 1, 1, 9, 4}, random);
+    const SharedFragments memory({3, 1, 7, 2, 1, 1, 9, 4}, random);
     const size_t total = memory.bytes();
     const auto kind = static_cast<Other::Kind>(GENERATE(0, 1, 2, 3));
     const Other other(kind, total);
-    for (const Backing &backing : backings()) {
+    for (const Backing &backing : every_backing()) {
         INFO("backing " << backing.name << ", memory " << kind);
         const Window window(memory.ranges(), backing.flag);
         for (int round = 0; round < 12; round++) {
@@ -110,8 +110,8 @@ TEST_CASE("synchronous copies reach every kind of memory")
 TEST_CASE("windows are filled and copied into one another")
 {
     HS_RANDOM(random);
-    const Fragments memory({1, 5, 2, 1, 3}, random), second({2, 2, 4, 1}, random);
-    for (const Backing &backing : backings()) {
+    const SharedFragments memory({1, 5, 2, 1, 3}, random), second({2, 2, 4, 1}, random);
+    for (const Backing &backing : every_backing()) {
         INFO("backing " << backing.name);
         const Window a(memory.ranges(), backing.flag), b(second.ranges(), backing.flag);
         Bytes model = gather(second.ranges());
@@ -128,9 +128,9 @@ TEST_CASE("windows are filled and copied into one another")
 TEST_CASE("copies and fills in a stream keep its order")
 {
     HS_RANDOM(random);
-    const Fragments memory({1, 3, 1, 2, 1}, random);
+    const SharedFragments memory({1, 3, 1, 2, 1}, random);
     const size_t half = memory.bytes() / 2;
-    for (const Backing &backing : backings()) {
+    for (const Backing &backing : every_backing()) {
         INFO("backing " << backing.name);
         const Window window(memory.ranges(), backing.flag);
         const Other vram(Other::device, memory.bytes());
@@ -227,4 +227,58 @@ TEST_CASE("translation through the public calls")
     CHECK(a.devicePointer == window.data() + 2 * page_bytes + 5);
     a.structSize = sizeof a;
     CHECK(hipScatterPointerGetAttributes(&a, &a) == hipErrorInvalidValue);
+}
+
+TEST_CASE("where HIP's own calls work on a window too, the result is the same")
+{
+    HS_RANDOM(random);
+    const SharedFragments memory({1, 4, 2, 1}, random);
+    const size_t total = memory.bytes();
+    const Window window(memory.ranges(), hipScatterRegisterHipMemoryCalls);
+    const Other vram(Other::device, total);
+    for (int round = 0; round < 20; round++) {
+        const size_t at = random() % total, bytes = 1 + random() % (total - at);
+        const Bytes source = random_bytes(bytes, random), blank(total);
+        Bytes theirs(total), ours(total);
+        const auto value = static_cast<int>(random() % 256);
+
+        REQUIRE_HIP(hipMemcpy(window.data(), blank.data(), total, hipMemcpyDefault));
+        REQUIRE_HIP(hipMemcpy(window.data() + at, source.data(), bytes, hipMemcpyDefault));
+        REQUIRE_HIP(hipMemset(window.data() + at, value, bytes / 2));
+        REQUIRE_HIP(hipMemcpy(vram.at(0), window.data(), total, hipMemcpyDeviceToDevice));
+        REQUIRE_HIP(hipMemcpy(theirs.data(), vram.at(0), total, hipMemcpyDefault));
+
+        REQUIRE_HIP(hipScatterMemcpy(window.data(), blank.data(), total, hipMemcpyDefault));
+        REQUIRE_HIP(hipScatterMemcpy(window.data() + at, source.data(), bytes, hipMemcpyDefault));
+        REQUIRE_HIP(hipScatterMemset(window.data() + at, value, bytes / 2));
+        REQUIRE_HIP(hipScatterMemcpy(vram.at(0), window.data(), total, hipMemcpyDeviceToDevice));
+        REQUIRE_HIP(hipScatterMemcpy(ours.data(), vram.at(0), total, hipMemcpyDefault));
+        REQUIRE(ours == theirs);
+        REQUIRE(gather(memory.ranges()) == ours);
+    }
+}
+
+TEST_CASE("a copy in a stream that is being captured is refused, and the capture is none the worse")
+{
+    HS_RANDOM(random);
+    const SharedFragments memory({1, 2}, random);
+    for (const Backing &backing : every_backing()) {
+        INFO("backing " << backing.name);
+        const Window window(memory.ranges(), backing.flag);
+        Bytes host(memory.bytes());
+        hipStream_t stream = nullptr;
+        hipGraph_t graph = nullptr;
+        REQUIRE_HIP(hipStreamCreate(&stream));
+        REQUIRE_HIP(hipStreamBeginCapture(stream, hipStreamCaptureModeGlobal));
+        CHECK(hipScatterMemcpyAsync(host.data(), window.data(), host.size(), hipMemcpyDefault,
+                                    stream) == hipErrorNotSupported);
+        CHECK(hipScatterMemsetAsync(window.data(), 1, host.size(), stream) == hipErrorNotSupported);
+        CHECK(hipStreamEndCapture(stream, &graph) == hipSuccess);
+        if (graph != nullptr)
+            REQUIRE_HIP(hipGraphDestroy(graph));
+        REQUIRE_HIP(hipScatterMemcpyAsync(host.data(), window.data(), host.size(), hipMemcpyDefault,
+                                          stream));
+        REQUIRE_HIP(hipStreamSynchronize(stream));
+        REQUIRE_HIP(hipStreamDestroy(stream));
+    }
 }

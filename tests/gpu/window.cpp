@@ -5,15 +5,11 @@
 #include "kernels/window_kernels.hpp"
 #include "machine.hpp"
 #include "scatter_memory.hpp"
+#include "spawn_self.hpp"
 
 #include <array>
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
 using namespace hs_test;
-
-extern char **environ;
 
 namespace
 {
@@ -221,7 +217,7 @@ TEST_CASE("one range inside of one page")
 
 TEST_CASE("child: access one byte", "[.child]")
 {
-    // HS_CHILD: "<backing> <where> <operation>".
+    // HS_CHILD: "<backing> <where> <operation>". "read-only": inside of a window with that flag.
     std::array<char, 32> backing_name{}, where{}, operation{};
     const char *text = std::getenv("HS_CHILD");
     REQUIRE(text != nullptr);
@@ -230,8 +226,10 @@ TEST_CASE("child: access one byte", "[.child]")
     HS_RANDOM(random);
     const Fragments memory({1, 2, 5}, random);
     const bool batch = std::strcmp(backing_name.data(), "batch") == 0;
+    const bool read_only = std::strcmp(where.data(), "read-only") == 0;
     Window window(memory.ranges(),
-                  batch ? hipScatterRegisterBackingBatch : hipScatterRegisterBackingPerRange);
+                  (batch ? hipScatterRegisterBackingBatch : hipScatterRegisterBackingPerRange) |
+                      (read_only ? hipScatterRegisterReadOnly : 0));
     uint8_t *address = window.data();
     if (std::strcmp(where.data(), "before") == 0)
         address -= 1;
@@ -240,7 +238,7 @@ TEST_CASE("child: access one byte", "[.child]")
     else if (std::strcmp(where.data(), "unregistered") == 0)
         window.unregister();
     else
-        REQUIRE(std::strcmp(where.data(), "inside") == 0);
+        REQUIRE((read_only || std::strcmp(where.data(), "inside") == 0));
     uint8_t value = 0;
     if (std::strcmp(operation.data(), "load") == 0)
         REQUIRE_HIP(hs_kernels::load_byte(address, &value));
@@ -256,32 +254,9 @@ namespace
 // to *output.
 int run_child(const std::string &parameters, std::string *output)
 {
-    int ends[2];
-    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-    std::string child_variable = "HS_CHILD=" + parameters;
-    std::vector<char *> environment;
-    for (char **e = environ; *e != nullptr; e++)
-        environment.push_back(*e);
-    environment.push_back(child_variable.data());
-    environment.push_back(nullptr);
-    std::string name = "child: access one byte", program = "/proc/self/exe";
-    char *arguments[] = {program.data(), name.data(), nullptr};
-    pid_t child = 0;
-    REQUIRE(posix_spawn(&child, "/proc/self/exe", &actions, nullptr, arguments,
-                        environment.data()) == 0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    std::array<char, 4096> buffer;
-    for (ssize_t got; (got = read(ends[0], buffer.data(), buffer.size())) > 0;)
-        output->append(buffer.data(), static_cast<size_t>(got));
-    close(ends[0]);
-    int status = 0;
-    REQUIRE(waitpid(child, &status, 0) == child);
-    return status;
+    const Ended ended = run_case("child: access one byte", {"HS_CHILD=" + parameters});
+    *output += ended.output;
+    return ended.status;
 }
 
 } // namespace
@@ -308,5 +283,60 @@ TEST_CASE("an access beside the window or after unregistration is a memory acces
                 REQUIRE(output.find("Memory access fault") != std::string::npos);
             }
         }
+    }
+}
+
+TEST_CASE("a kernel reads a read-only window, and writing into one is a memory access fault")
+{
+    for (const Backing &backing : backings()) {
+        INFO("backing " << backing.name);
+        std::string output;
+        const int read = run_child(std::string(backing.name) + " read-only load", &output);
+        INFO(output);
+        REQUIRE(WIFEXITED(read));
+        REQUIRE(WEXITSTATUS(read) == 0);
+        const int written = run_child(std::string(backing.name) + " read-only store", &output);
+        REQUIRE(WIFSIGNALED(written));
+        REQUIRE(WTERMSIG(written) == SIGABRT);
+        REQUIRE(output.find("Memory access fault") != std::string::npos);
+    }
+}
+
+TEST_CASE("in a coarse-grained window host and kernels see each other's writes at kernel borders")
+{
+    HS_RANDOM(random);
+    const Fragments memory(fragment_pages(64, random), random);
+    for (const Backing &backing : backings()) {
+        INFO("backing " << backing.name);
+        const Window window(memory.ranges(), backing.flag | hipScatterRegisterCoarseGrained);
+        for (uint64_t round = 0; round < 3; round++) {
+            uint64_t sum = 0;
+            write_pattern(memory.ranges(), 2 * round);
+            REQUIRE_HIP(hs_kernels::checksum(window.data(), window.bytes(), &sum));
+            REQUIRE(sum == cpu_checksum(memory.ranges()));
+            REQUIRE_HIP(hs_kernels::write_pattern(window.data(), window.bytes(), 2 * round + 1));
+            REQUIRE(fragments_with_pattern(memory.ranges(), 2 * round + 1) == 64);
+        }
+    }
+}
+
+TEST_CASE(
+    "a window lies in a 2 MiB unit as its largest range does, so that the GPU can use large pages")
+{
+    constexpr size_t unit = 2 << 20;
+    HS_RANDOM(random);
+    // Nothing large: at the start of a unit. Else whole units of the range are units of the window.
+    const Fragments small({3, 5, 1}, random), large({3, 600, 5, 1700, 1}, random);
+    for (const Backing &backing : backings()) {
+        INFO("backing " << backing.name);
+        const Window first(small.ranges(), backing.flag);
+        CHECK(reinterpret_cast<uintptr_t>(first.data()) % unit == 0);
+        const Window second(large.ranges(), backing.flag);
+        const auto there = reinterpret_cast<uintptr_t>(second.data()) + 608 * page_bytes;
+        CHECK(there % unit == reinterpret_cast<uintptr_t>(large.ranges()[3].base) % unit);
+        uint64_t sum = 0;
+        write_pattern(large.ranges(), 4);
+        REQUIRE_HIP(hs_kernels::checksum(second.data(), second.bytes(), &sum));
+        CHECK(sum == cpu_checksum(large.ranges()));
     }
 }

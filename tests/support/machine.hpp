@@ -90,6 +90,17 @@ inline std::vector<Backing> backings()
     return list;
 }
 
+inline const Backing alias_backing = {"alias", hipScatterRegisterBackingAlias,
+                                      hipScatterBackingKindAlias};
+
+// Those and alias: for shared memory.
+inline std::vector<Backing> every_backing()
+{
+    std::vector<Backing> list = backings();
+    list.push_back(alias_backing);
+    return list;
+}
+
 // softgpu's counters; nothing on a real GPU.
 inline std::optional<softgpu_stats> softgpu_counters()
 {

@@ -5,14 +5,27 @@
 #pragma once
 
 #include "machine.hpp"
+#ifdef HS_MAPPING_TAP
+#include "mapping_tap.hpp"
+#endif
 
 #include <algorithm>
+#include <cstdio>
 #include <dirent.h>
-#include <fstream>
 #include <sstream>
 
 namespace hs_test
 {
+
+// What a descriptor or mapping is of. That a name was unlinked is another process' doing:
+// libhsakmt's shared memory, for one, is by whichever ROCm program of the machine ends first.
+inline std::string name_of(std::string path)
+{
+    constexpr char unlinked[] = " (deleted)";
+    if (path.ends_with(unlinked))
+        path.resize(path.size() - std::strlen(unlinked));
+    return path;
+}
 
 // One line for each descriptor: "number -> target".
 inline std::vector<std::string> open_descriptors()
@@ -27,53 +40,87 @@ inline std::vector<std::string> open_descriptors()
         if (length < 0 || std::atoi(entry->d_name) == dirfd(folder))
             continue;
         list.push_back(std::string(entry->d_name) + " -> " +
-                       std::string(target, static_cast<size_t>(length)));
+                       name_of({target, static_cast<size_t>(length)}));
     }
     closedir(folder);
     std::sort(list.begin(), list.end());
     return list;
 }
 
-// The address space: every mapping but the C library's heap and stacks, which tests and runtimes
-// use as they go. Neighbouring mappings of equal kind are joined, because Linux joins and splits
-// them as it likes.
+struct Mapping {
+    uint64_t begin, end;
+    std::string kind; // permissions and what is mapped
+};
+
+// The address space as /proc/self/maps has it. Neighbouring mappings of equal kind are joined,
+// because Linux joins and splits them as it likes.
+inline std::vector<Mapping> all_mappings()
+{
+    std::vector<Mapping> list;
+    FILE *file = std::fopen("/proc/self/maps", "re");
+    REQUIRE(file != nullptr);
+    char line[4352]; // a path and 128 bytes before it
+    while (std::fgets(line, sizeof line, file) != nullptr) {
+        uint64_t begin = 0, end = 0;
+        char perms[5] = "";
+        int path = 0;
+        if (std::sscanf(line, "%lx-%lx %4s %*s %*s %*s %n", &begin, &end, perms, &path) != 3)
+            FAIL("/proc/self/maps has a line that is none: " << line);
+        std::string what = line + path;
+        if (what.ends_with('\n'))
+            what.pop_back();
+        const std::string kind = std::string(perms) + " " + name_of(what);
+        if (!list.empty() && list.back().end == begin && list.back().kind == kind)
+            list.back().end = end;
+        else
+            list.push_back({begin, end, kind});
+    }
+    std::fclose(file);
+    return list;
+}
+
+#ifdef HS_MAPPING_TAP
+// AddressSanitizer's runtime maps and unmaps when it likes, by system calls of its own. Kept are
+// the mappings, and pieces of mappings, that the program has made by mmap(), which is all that the
+// library, ROCr and HIP can leave behind.
+inline std::vector<Mapping> mappings_of_interest()
+{
+    const std::vector<AddressRange> mine = mapped_by_the_program();
+    std::vector<Mapping> list;
+    for (const Mapping &m : all_mappings())
+        for (const auto &[begin, end] : mine)
+            if (begin < m.end && m.begin < end)
+                list.push_back({std::max(begin, m.begin), std::min(end, m.end), m.kind});
+    return list;
+}
+#else
+inline std::vector<Mapping> mappings_of_interest()
+{
+    return all_mappings();
+}
+#endif
+
+// Every mapping but the C library's heap and stacks, which tests and runtimes use as they go.
 inline std::vector<std::string> mappings()
 {
-    struct Mapping {
-        uint64_t begin, end;
-        std::string kind;
-    };
-    std::vector<Mapping> list;
-    std::ifstream file("/proc/self/maps");
-    for (std::string line; std::getline(file, line);) {
-        std::istringstream fields(line);
-        std::string range, perms, offset, device, inode, path;
-        fields >> range >> perms >> offset >> device >> inode >> path;
-        if (path == "[heap]" || path == "[stack]")
-            continue;
-        const size_t dash = range.find('-');
-        Mapping m = {std::stoull(range.substr(0, dash), nullptr, 16),
-                     std::stoull(range.substr(dash + 1), nullptr, 16), perms + " " + path};
-        if (!list.empty() && list.back().end == m.begin && list.back().kind == m.kind)
-            list.back().end = m.end;
-        else
-            list.push_back(m);
-    }
+    const std::vector<Mapping> list = mappings_of_interest();
     std::vector<std::string> text;
     for (size_t i = 0; i < list.size(); i++) {
+        const Mapping &m = list[i];
+        if (m.kind.ends_with(" [heap]") || m.kind.ends_with(" [stack]"))
+            continue;
         // A heap of a thread: 64 MiB, aligned, its used part writable and the rest PROT_NONE
         // (glibc, malloc/arena.c).
         constexpr uint64_t heap = 64 << 20;
-        if (list[i].begin % heap == 0 && list[i].kind == "rw-p " && i + 1 < list.size() &&
-            list[i + 1].begin == list[i].end && list[i + 1].kind == "---p " &&
+        if (m.begin % heap == 0 && m.kind == "rw-p " && i + 1 < list.size() &&
+            list[i + 1].begin == m.end && list[i + 1].kind == "---p " &&
             list[i + 1].end % heap == 0) {
             i++;
             continue;
         }
-        const Mapping &m = list[i];
-        std::ostringstream line;
-        line << std::hex << m.begin << "-" << m.end << " " << m.kind;
-        text.push_back(line.str());
+        char line[64];
+        std::snprintf(line, sizeof line, "%lx-%lx ", m.begin, m.end);
+        text.push_back(line + m.kind);
     }
     return text;
 }

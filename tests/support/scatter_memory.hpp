@@ -99,6 +99,16 @@ class Fragments
     size_t span_bytes_ = 0;
 };
 
+// Of shared memory, which every backing takes.
+class SharedFragments : public Fragments
+{
+  public:
+    SharedFragments(const std::vector<size_t> &pages, std::mt19937_64 &random)
+        : Fragments(pages, random, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS)
+    {
+    }
+};
+
 // The same view of any list of ranges that the GPU gets: byte i of the concatenation. For checks on
 // the CPU.
 inline void write_pattern(const std::vector<hipScatterRange> &ranges, uint64_t key)
