@@ -41,12 +41,13 @@ typedef struct hipScatterRange {
 #define hipScatterRegisterPortable 0x1u /**< accessible from every device that HIP shows */
 #define hipScatterRegisterMapped 0x2u   /**< accepted; registration always maps */
 #define hipScatterRegisterReadOnly                                                                 \
-    0x8u /**< kernels may only read; the host pages must be writable all the same */
+    0x8u /**< kernels may only read: a store is a memory access fault; the host pages must be      \
+            writable all the same; not with the alias backing */
 #define hipScatterRegisterAllowAliasing                                                            \
     0x00010000u /**< host ranges may overlap: a page at two offsets */
 #define hipScatterRegisterCoarseGrained                                                            \
-    0x00020000u /**< the GPU may cache; host and kernel see each other's writes at kernel borders  \
-                 */
+    0x00020000u /**< the GPU may cache; host and kernel see each other's writes at kernel borders; \
+                   no effect with the alias backing, which HIP registers fine-grained */
 #define hipScatterRegisterHipMemoryCalls                                                           \
     0x00040000u /**< HIP's own memory calls must work on the pointer: forces the alias backing */
 #define hipScatterRegisterBackingAuto 0x00000000u     /**< let the library choose */
@@ -84,7 +85,8 @@ typedef enum hipScatterBacking {
  * not host memory; #hipErrorOutOfMemory: host memory, address space or the kernel's limit on
  * registered memory; #hipErrorHostMemoryAlreadyRegistered: the kernel has the pages in a shared
  * virtual memory range; #hipErrorNotSupported: a forced backing that this machine does not have;
- *     #hipErrorNoDevice, #hipErrorNotInitialized: no usable GPU, or called in a forked child.
+ *     #hipErrorNoDevice, #hipErrorNotInitialized: no usable GPU, or called in a forked child;
+ *     #hipErrorOperatingSystem: the kernel driver or HIP gave an error of another kind.
  *     hipScatterGetLastErrorMessage() then names the step and the index of the range to blame.
  *
  * Thread safe. The same memory may be registered any number of times; each time makes a new window.
@@ -104,7 +106,10 @@ HIP_SCATTER_API hipError_t hipHostRegisterScatter(void **devPtr, const hipScatte
  * @returns #hipSuccess;
  *     #hipErrorInvalidValue: a null pointer;
  *     #hipErrorHostMemoryNotRegistered: not, or no longer, the start of a window (interior pointers
- *     included)
+ *     included);
+ *     #hipErrorNotInitialized: called in a forked child;
+ *     #hipErrorOperatingSystem, #hipErrorOutOfMemory, #hipErrorInvalidValue with the text of what
+ *     HIP or the kernel driver refused. The window is then as before, and the call can be repeated.
  *
  * Thread safe; of two threads that unregister the same window one gets the error.
  * @see hipHostRegisterScatter
@@ -132,7 +137,8 @@ typedef struct hipScatterPoolProps {
     const hipScatterRange *ranges; /**< as for hipHostRegisterScatter() */
     size_t count;                  /**< entries in ranges */
     unsigned int flags;            /**< as for hipHostRegisterScatter() */
-    int deviceCount;    /**< entries in devices; 0: the current device (all if Portable) */
+    int deviceCount;    /**< entries in devices; 0: the current device, or all with the flag
+                           Portable, which a list overrides */
     const int *devices; /**< HIP ordinals, each once; the first one owns the buffer */
 } hipScatterPoolProps;
 
@@ -152,7 +158,9 @@ typedef struct hipScatterPoolInfo {
     uint64_t ioctls;    /**< ioctls that creation took */
     uint64_t ioctlNs;   /**< nanoseconds spent in them */
     uint64_t createNs;  /**< nanoseconds of the whole creation */
-    void *hostWindow;   /**< alias backing: the CPU sees the window here too; else null */
+    void *hostWindow;   /**< alias backing: the CPU sees the first byte here too, and the others
+                           after it; else null. The library's: not to be given to
+                           hipHostUnregister() or munmap() */
 } hipScatterPoolInfo;
 
 /**
@@ -167,7 +175,9 @@ HIP_SCATTER_API hipError_t hipScatterPoolCreate(hipScatterPool_t *pool,
 
 /**
  * @brief Destroys a pool and its window. Waits for the work of its devices first.
- * @returns #hipSuccess; #hipErrorInvalidValue: null; #hipErrorHostMemoryNotRegistered: no such pool
+ * @returns #hipSuccess; #hipErrorInvalidValue: null; #hipErrorHostMemoryNotRegistered: no such
+ * pool; and what hipHostUnregisterScatter() returns when HIP or the driver refuses: the pool is
+ * then as before
  */
 HIP_SCATTER_API hipError_t hipScatterPoolDestroy(hipScatterPool_t pool);
 
@@ -180,7 +190,8 @@ HIP_SCATTER_API hipError_t hipScatterPoolDestroy(hipScatterPool_t pool);
 HIP_SCATTER_API hipError_t hipScatterPoolGetInfo(hipScatterPool_t pool, hipScatterPoolInfo *info);
 
 /**
- * @brief Lists the HIP ordinals of the devices that have access to a pool, the owner first.
+ * @brief Lists the HIP ordinals of the devices that have access to a pool, the owner first; -1
+ * stands for one that HIP does not show (pools of hsa_scatter.h may have such).
  * @param[out] devices  room for *count ordinals; may be null to ask for the count
  * @param[in,out] count  in: room; out: devices of the pool
  * @returns #hipSuccess; #hipErrorInvalidValue: null, or too little room (as many as fit are
@@ -194,7 +205,8 @@ HIP_SCATTER_API hipError_t hipScatterPoolGetDevices(hipScatterPool_t pool, int *
  * @param[in] devices  HIP ordinals
  * @param[in] count  entries in @p devices
  * @returns #hipSuccess; #hipErrorInvalidDevice: an unknown ordinal; #hipErrorInvalidValue: null;
- *     #hipErrorHostMemoryNotRegistered: no such pool; #hipErrorOutOfMemory. All or nothing.
+ *     #hipErrorHostMemoryNotRegistered: no such pool; #hipErrorOutOfMemory,
+ *     #hipErrorOperatingSystem: the driver refused. All or nothing.
  */
 HIP_SCATTER_API hipError_t hipScatterPoolGrantAccess(hipScatterPool_t pool, const int *devices,
                                                      int count);
@@ -324,6 +336,8 @@ HIP_SCATTER_API hipError_t hipScatterPoolGetUsage(hipScatterPool_t pool,
  *
  * What hipHostGetDevicePointer() is for hipHostRegister(). If several windows contain the byte, it
  * is the one whose lowest host address is highest; use hipScatterPoolGetDevicePointer() to choose.
+ * Where the CPU sees a window too (hipScatterPoolInfo::hostWindow), its addresses there are host
+ * bytes like any.
  *
  * @param[out] devPtr  the device address
  * @param[in] hostPtr  any byte of a registered range
@@ -367,19 +381,22 @@ typedef struct hipScatterPointerAttributes {
     size_t structSize;         /**< in: sizeof(hipScatterPointerAttributes); out: bytes filled in */
     hipScatterPool_t pool;     /**< the pool that the byte belongs to */
     void *devicePointer;       /**< the byte's device address */
-    void *hostPointer;         /**< the byte's host address */
+    void *hostPointer;         /**< the byte's host address, in the memory that was registered */
     size_t hostContiguous;     /**< bytes from here on that are contiguous in host memory too */
     size_t offset;             /**< of the byte in its window */
     void *windowStart;         /**< device address of the window's first byte */
     size_t windowSize;         /**< bytes */
     int isDevicePointer;       /**< the pointer that was asked about is a device address */
-    int device;                /**< HIP ordinal of the owner; -1 if HIP does not show it */
+    int device;                /**< HIP ordinal of the owner; -1 if HIP does not show it: hidden by
+                                  HIP_VISIBLE_DEVICES, or the window was made by hsa_scatter.h
+                                  and there is no HIP */
     unsigned int flags;        /**< of the registration */
     hipScatterBacking backing; /**< of the window */
 } hipScatterPointerAttributes;
 
 /**
- * @brief What is known of any address in a window or in a registered host range.
+ * @brief What is known of any address in a window or in a registered host range, or at which the
+ * CPU sees a window (hipScatterPoolInfo::hostWindow).
  * @returns #hipSuccess; #hipErrorInvalidValue: null, structSize too small, or an address of neither
  * kind (as hipPointerGetAttributes() answers)
  */
@@ -448,7 +465,8 @@ typedef struct hipScatterDeviceCapabilities {
     uint64_t maxRanges;                   /**< in one registration */
     uint64_t maxBytes;        /**< registered at once, by all processes together; 0: unknown */
     uint64_t rangeAlignment;  /**< bytes */
-    uint64_t windowAlignment; /**< bytes */
+    uint64_t windowAlignment; /**< bytes; modulo this a window lies as its largest range does (as
+                                 far as the range holds whole units of it), else it is a multiple */
     uint64_t lowestAddress;   /**< that the device can use for system memory */
     uint64_t highestAddress;  /**< ... */
     uint64_t mappingsFree;    /**< room for alias windows, in ranges */

@@ -344,7 +344,8 @@ class pool
     {
         return handle_;
     }
-    /** The window as so many whole T, for kernels; the host cannot follow it, except for alias. */
+    /** The window as so many whole T, for kernels. The host cannot follow it: what the CPU sees of
+     * an alias window is at hipScatterPoolInfo::hostWindow. */
     template <typename T = std::byte> [[nodiscard]] std::span<T> device_span() const noexcept
     {
         return {static_cast<T *>(data()), size() / sizeof(T)};
@@ -575,7 +576,8 @@ class registration
     {
         return data_ != nullptr;
     }
-    /** The window as so many whole T, for kernels; the host cannot follow it, except for alias. */
+    /** The window as so many whole T, for kernels. The host cannot follow it: what the CPU sees of
+     * an alias window is at hipScatterPoolInfo::hostWindow. */
     template <typename T = std::byte> [[nodiscard]] std::span<T> device_span() const noexcept
     {
         return {static_cast<T *>(data_), size() / sizeof(T)};

@@ -45,7 +45,7 @@ typedef struct hsa_scatter_range_s {
  * @{
  */
 #define HSA_SCATTER_DEFAULT 0x0u
-#define HSA_SCATTER_READ_ONLY 0x8u              /**< agents may only read */
+#define HSA_SCATTER_READ_ONLY 0x8u              /**< agents may only read; never alias */
 #define HSA_SCATTER_ALLOW_ALIASING 0x10000u     /**< ranges may overlap */
 #define HSA_SCATTER_COARSE_GRAINED 0x20000u     /**< agents may cache until a kernel ends */
 #define HSA_SCATTER_POINTER_KNOWN 0x40000u      /**< ROCr must know the pointer: forces alias */
@@ -117,8 +117,8 @@ HSA_SCATTER_API hsa_status_t hsa_scatter_grant(const void *agent_ptr, const hsa_
 HSA_SCATTER_API hsa_status_t hsa_scatter_revoke(const void *agent_ptr, const hsa_agent_t *agents,
                                                 uint32_t num_agents);
 
-/** @brief The agent address of a registered host byte. HSA_STATUS_ERROR_INVALID_ALLOCATION: not
- * registered. */
+/** @brief The agent address of a registered host byte, or of an address at which the CPU sees a
+ * window (hsa_scatter_info_t::host_window). HSA_STATUS_ERROR_INVALID_ALLOCATION: neither. */
 HSA_SCATTER_API hsa_status_t hsa_scatter_host_to_agent(const void *host_ptr, void **agent_ptr);
 
 /**
@@ -152,7 +152,8 @@ HSA_SCATTER_API hsa_status_t hsa_scatter_memory_async_copy(void *dst, const void
                                                            hsa_signal_t dependency,
                                                            hsa_signal_t completion);
 
-/** @brief A device-contiguous block of a window; alignment: 0 or a power of two. */
+/** @brief A device-contiguous block of a window; alignment: 0 or a power of two. The host memory
+ * behind it: hsa_scatter_agent_to_host(). */
 HSA_SCATTER_API hsa_status_t hsa_scatter_block_alloc(void *agent_ptr, size_t bytes,
                                                      size_t alignment, void **block);
 
@@ -180,7 +181,8 @@ typedef struct hsa_scatter_capabilities_s {
     uint64_t max_ranges;               /**< in one registration */
     uint64_t max_bytes;                /**< registered at once, by all processes together */
     uint64_t range_alignment;          /**< bytes */
-    uint64_t window_alignment;         /**< bytes */
+    uint64_t window_alignment;         /**< bytes; modulo this a window lies as its largest range
+                                          does (if that holds whole units), else it is a multiple */
     uint64_t lowest_address;           /**< that the agent can use for system memory */
     uint64_t highest_address;          /**< ... */
     uint64_t mappings_free;            /**< room for alias windows, in ranges */

@@ -76,7 +76,7 @@ static void print_text(const hsa_scatter_capabilities_t *c)
     printf("  limits     %llu ranges, %.1f GiB registered in all; ranges in pages of %llu bytes\n",
            (unsigned long long)c->max_ranges, (double)c->max_bytes / (1 << 30),
            (unsigned long long)c->range_alignment);
-    printf("  addresses  0x%llx .. 0x%llx, windows at multiples of %llu KiB\n",
+    printf("  addresses  0x%llx .. 0x%llx, windows placed in units of %llu KiB\n",
            (unsigned long long)c->lowest_address, (unsigned long long)c->highest_address,
            (unsigned long long)c->window_alignment >> 10);
 }
@@ -94,6 +94,7 @@ static int fail(bool json, const char *what, const char *why)
 
 int main(int argc, char **argv)
 {
+    static hsa_scatter_capabilities_t all[MAX_AGENTS];
     bool json = argc == 2 && !strcmp(argv[1], "--json");
     struct agents agents = {.count = 0};
     hsa_status_t status;
@@ -116,17 +117,19 @@ int main(int argc, char **argv)
     }
     if (!agents.count)
         return fail(json, "no device", "ROCr shows no GPU");
+    /* All questions before the first answer: half a JSON document is none. */
+    for (size_t i = 0; i < agents.count; i++) {
+        all[i].size = sizeof(all[i]);
+        if (hsa_scatter_agent_capabilities(agents.gpus[i], &all[i]) != HSA_STATUS_SUCCESS)
+            return fail(json, "device", hsa_scatter_last_error_message());
+    }
     if (json)
         printf("{\"devices\": [");
     for (size_t i = 0; i < agents.count; i++) {
-        hsa_scatter_capabilities_t c = {.size = sizeof(c)};
-
-        if (hsa_scatter_agent_capabilities(agents.gpus[i], &c) != HSA_STATUS_SUCCESS)
-            return fail(false, "device", hsa_scatter_last_error_message());
         if (json)
-            print_json(&c, i == 0);
+            print_json(&all[i], i == 0);
         else
-            print_text(&c);
+            print_text(&all[i]);
     }
     if (json)
         printf("\n]}\n");
