@@ -161,14 +161,17 @@ int hs_hip_hold_pool(hipScatterPool_t handle, struct hs_pool **pool)
     uint64_t address = (uintptr_t)handle;
 
     *pool = NULL;
-    if (!handle)
-        return hs_error(-EINVAL, "the pool is null");
+    if (!handle) {
+        hs_error(-EINVAL, "the pool is null");
+        return -EINVAL;
+    }
     *pool = hs_registry_find(address);
     if (*pool && (*pool)->gpu_base == address)
         return 0;
     if (*pool)
         hs_registry_release(*pool);
-    return hs_error(-ENOENT, "%p is not a pool, or was destroyed", (void *)handle);
+    hs_error(-ENOENT, "%p is not a pool, or was destroyed", (void *)handle);
+    return -ENOENT;
 }
 
 int hs_give_struct(void *to, const void *from, size_t known, size_t asked, size_t least)

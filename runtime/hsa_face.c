@@ -140,8 +140,10 @@ hsa_status_t hsa_scatter_register(const hsa_scatter_range_t *ranges, size_t coun
 /* The pool of an agent address, held. */
 static int hold(const void *address, struct hs_pool **pool)
 {
-    if (!address)
-        return hs_error(-EINVAL, "the address is null");
+    if (!address) {
+        hs_error(-EINVAL, "the address is null");
+        return -EINVAL;
+    }
     *pool = hs_registry_find((uintptr_t)address);
     return *pool ? 0 : hs_error(-ENOENT, "%p is in no window", address);
 }
