@@ -432,6 +432,39 @@ TEST_CASE("a busy queue can be destroyed, also while the device is paused")
     CHECK(eventually([] { return fake_exec_count() == 3; }));
 }
 
+TEST_CASE("a suspended queue starts nothing and completes nothing, others do")
+{
+    bench b;
+    aql a(b), other(b);
+    uint64_t done = b.signal(1);
+    a.submit(a.dispatch(done));
+    REQUIRE(eventually([] { return fake_exec_count() == 1; }));
+    sg_queue_suspend(a.q);
+    fake_exec_finish(0, DONE, 0);
+    a.submit(a.dispatch());
+    CHECK(never([&] { return b.value(done) == 0 || fake_exec_count() != 1; }));
+    other.submit(other.dispatch());
+    CHECK(eventually([] { return fake_exec_count() == 2; }));
+    CHECK(a.read_index() == 0);
+    sg_queue_resume(a.q);
+    CHECK(eventually([&] { return b.value(done) == 0 && fake_exec_count() == 3; }));
+    CHECK(a.read_index() == 1);
+}
+
+TEST_CASE("a suspended queue can be destroyed")
+{
+    bench b;
+    aql a(b);
+    uint64_t done = b.signal(1);
+    a.submit(a.dispatch(done));
+    a.submit(a.dispatch(done));
+    REQUIRE(eventually([] { return fake_exec_count() == 2; }));
+    sg_queue_suspend(a.q);
+    fake_exec_finish(0, DONE, 0);
+    b.destroy(a.q);
+    CHECK(b.value(done) == 1);
+}
+
 TEST_CASE("sixteen queues progress at once")
 {
     bench b;

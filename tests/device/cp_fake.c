@@ -123,6 +123,25 @@ void fake_device_resume(struct sg_device *dev)
     fake.side->resume(fake.side_state);
 }
 
+/* Only one at a time, as the tests have it. */
+void sg_device_pause(struct sg_device *dev)
+{
+    fake_device_pause(dev);
+}
+
+void sg_device_resume(struct sg_device *dev)
+{
+    fake_device_resume(dev);
+}
+
+/* Nothing runs by itself here. */
+void sg_exec_suspend(struct sg_exec *exec, uint32_t queue_id, bool suspended)
+{
+    (void)exec;
+    (void)queue_id;
+    (void)suspended;
+}
+
 uint64_t sg_device_clock(const struct sg_device *dev)
 {
     (void)dev;

@@ -555,6 +555,77 @@ TEST_CASE("cancelling a queue stops endless waves and leaves other queues alone"
     CHECK(other->out.result == SG_DISPATCH_DONE);
 }
 
+TEST_CASE("waves of a suspended queue stand still, those of others go on")
+{
+    const uint32_t threads = GENERATE(1u, 2u);
+    gpu g(threads);
+    auto suspend = [&](bool suspended) {
+        sg_device_pause(g.dev);
+        sg_exec_suspend(exec_of(g.dev), 7, suspended);
+        sg_device_resume(g.dev);
+    };
+    auto first = g.start(g.address("count"), {64 * 8, 1, 1}, {64, 1, 1},
+                         g.arguments({DATA, DATA + 4096}), 7);
+    while (g.word(0) == 0)
+        std::this_thread::yield();
+    for (int round = 0; round < 20; round++) {
+        suspend(true);
+        uint32_t before = g.word(0);
+        auto other =
+            g.start(g.address("add"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA + 8192}, 1), 8);
+        REQUIRE(other->wait());
+        REQUIRE(g.word(0) == before);
+        suspend(false);
+        while (g.word(0) == before)
+            std::this_thread::yield();
+    }
+    suspend(true);
+    sg_exec_cancel(exec_of(g.dev), 7);
+    CHECK(first->wait());
+    CHECK(first->out.result == SG_DISPATCH_CANCELLED);
+}
+
+TEST_CASE("suspended again and again, a dispatch runs each workgroup once and holds nobody up")
+{
+    const uint32_t threads = GENERATE(1u, 2u), groups = 5000;
+    gpu g(threads);
+    auto suspend = [&](bool suspended) {
+        sg_device_pause(g.dev);
+        sg_exec_suspend(exec_of(g.dev), 7, suspended);
+        sg_device_resume(g.dev);
+    };
+    auto first = g.start(g.address("add"), {64 * groups, 1, 1}, {64, 1, 1}, g.arguments({DATA}), 7);
+    for (int round = 0; round < 50; round++) {
+        suspend(true);
+        uint32_t before = g.word(0);
+        auto other =
+            g.start(g.address("add"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA + 4096}, 1), 8);
+        REQUIRE(other->wait());
+        REQUIRE(g.word(0) == before);
+        suspend(false);
+        std::this_thread::sleep_for(std::chrono::microseconds(50 * (round % 8)));
+    }
+    CHECK(first->wait());
+    CHECK(first->out.result == SG_DISPATCH_DONE);
+    CHECK(g.word(0) == groups * 6400);
+    CHECK(g.word(4096) == 50 * 6400);
+}
+
+TEST_CASE("what is left of a suspended dispatch is cancelled while all threads sleep")
+{
+    gpu g(2);
+    auto l = g.start(g.address("add"), {64 * 50000, 1, 1}, {64, 1, 1}, g.arguments({DATA}), 7);
+    while (g.word(0) == 0)
+        std::this_thread::yield();
+    sg_device_pause(g.dev);
+    sg_exec_suspend(exec_of(g.dev), 7, true);
+    sg_device_resume(g.dev);
+    std::this_thread::sleep_for(10ms);
+    sg_exec_cancel(exec_of(g.dev), 7);
+    CHECK(l->wait());
+    CHECK(l->out.result == SG_DISPATCH_CANCELLED);
+}
+
 TEST_CASE("a fault ends the dispatch and tells address, reason, pc and instruction")
 {
     gpu g(2);

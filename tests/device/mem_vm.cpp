@@ -195,3 +195,39 @@ TEST_CASE("readers that come and go do not starve an unmap")
         thread.join();
     CHECK(sg_vm_mapped_pages(h.vm) == 0);
 }
+
+TEST_CASE("in a foreign address space the host's mappings decide")
+{
+    const size_t bytes = 4 * 4096;
+    auto *base =
+        static_cast<uint8_t *>(mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    REQUIRE(base != MAP_FAILED);
+    REQUIRE(mprotect(base + 4096, 4096, PROT_READ | PROT_WRITE) == 0);
+    REQUIRE(mprotect(base + 2 * 4096, 4096, PROT_READ) == 0);
+    base[4096 + 5] = 99;
+    sg_guard_install();
+    {
+        vm_holder h;
+        sg_vm *foreign = sg_vm_create_foreign(base, bytes);
+        std::swap(h.vm, foreign);
+        sg_vm_destroy(foreign);
+        uint8_t byte = 0;
+        sg_memory_fault fault{};
+        CHECK(sg_vm_translate(h.vm, 4096 + 5, SG_PTE_READ | SG_PTE_WRITE | SG_PTE_EXEC, nullptr) ==
+              base + 4096 + 5);
+        CHECK(sg_vm_translate(h.vm, bytes, SG_PTE_READ, nullptr) == nullptr);
+        CHECK(sg_vm_translate(h.vm, 1ull << 48, SG_PTE_READ, nullptr) == nullptr);
+        CHECK(sg_vm_read(h.vm, 4096 + 5, &byte, 1, &fault));
+        CHECK(byte == 99);
+        CHECK(sg_vm_write(h.vm, 4096 + 6, &byte, 1, &fault));
+        CHECK(base[4096 + 6] == 99);
+        CHECK(sg_vm_read(h.vm, 2 * 4096, &byte, 1, &fault));
+        CHECK_FALSE(sg_vm_write(h.vm, 2 * 4096 - 1, "ab", 2, &fault));
+        CHECK(fault.va == 2 * 4096);
+        CHECK_FALSE(sg_vm_read(h.vm, 100, &byte, 1, &fault));
+        CHECK(fault.va == 0);
+        CHECK_FALSE(sg_vm_read(h.vm, bytes, &byte, 1, &fault));
+        CHECK(fault.reason == SG_FAULT_NOT_PRESENT);
+    }
+    munmap(base, bytes);
+}

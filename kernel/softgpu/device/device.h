@@ -56,6 +56,12 @@ enum sg_fault_reason { /* bits of HSA memory_exception_data failure flags, as KF
 };
 
 struct sg_vm *sg_vm_create(void);
+/*
+ * One whose page table is somebody else's: address va of the first `bytes` is the host's base + va, if there is
+ * anything, and an access that the host answers with SIGSEGV or SIGBUS is the GPU's fault. Multiples of
+ * SG_PAGE_BYTES. Nothing can be mapped or unmapped here.
+ */
+struct sg_vm *sg_vm_create_foreign(void *base, uint64_t bytes);
 void sg_vm_destroy(struct sg_vm *vm); /* NULL is allowed; all queues on it are gone */
 
 /*
@@ -158,6 +164,12 @@ struct sg_queue_config {
 int sg_queue_create(struct sg_device *dev, const struct sg_queue_config *config, struct sg_queue **queue);
 /* Change ring, percent, priority, CU mask (UPDATE_QUEUE, SET_CU_MASK); read and write positions stay. */
 int sg_queue_update(struct sg_queue *queue, const struct sg_queue_config *config);
+/*
+ * Preemption. On return no wave and no packet of the queue makes progress or touches memory, until the resume: waves
+ * keep their state. A suspended queue may be updated and destroyed. Not nested; never called from device threads.
+ */
+void sg_queue_suspend(struct sg_queue *queue);
+void sg_queue_resume(struct sg_queue *queue);
 /* Waits until the queue is idle or its waves are stopped at an instruction boundary, then forgets them. */
 void sg_queue_destroy(struct sg_queue *queue);
 

@@ -78,7 +78,7 @@ struct sg_exec {
     pthread_cond_t work, resumed, quiet;
     struct sg_dispatch_state *active; /* by priority, then by age */
     struct sg_dispatch_state *idle;   /* to be reused */
-    struct sg_resident *orphans;      /* the helper has given them up */
+    struct sg_resident *orphans;      /* the helper has given them up, or they are suspended */
     uint32_t busy; /* workers that are neither asleep, nor paused, nor in a callback */
     uint32_t sleeping;
     bool paused, quit, has_helper;
@@ -274,7 +274,8 @@ static void stop_dispatch(struct sg_exec *exec, struct worker *worker,
 
 static bool has_work(const struct sg_dispatch_state *state)
 {
-    return atomic_load_explicit(&state->remaining, memory_order_relaxed) > 0;
+    return atomic_load_explicit(&state->remaining, memory_order_relaxed) > 0 &&
+           !atomic_load_explicit(&state->suspended, memory_order_relaxed);
 }
 
 static uint32_t resident_of(const struct worker *worker, const struct sg_dispatch_state *state)
@@ -396,17 +397,34 @@ static void drop_pending(struct worker *worker)
     finish(worker->exec, worker, state, groups);
 }
 
-/* Lock held. What the helper gave up goes on here, if there is room for one more of its dispatch.
- * NULL: there is nothing. */
-static struct sg_resident *pop_orphan(struct worker *worker, bool only_started)
+static bool is_suspended(const struct sg_dispatch_state *state)
 {
-    struct sg_resident **link = &worker->exec->orphans, *orphan;
+    return atomic_load_explicit(&state->suspended, memory_order_relaxed) &&
+           !atomic_load_explicit(&state->stop, memory_order_relaxed);
+}
+
+/*
+ * Lock held. Where the first orphan that can go on is linked; the end of the list: there is none. A
+ * worker takes it only if it has room for one more of its dispatch; NULL: any worker.
+ */
+static struct sg_resident **find_orphan(struct sg_exec *exec, const struct worker *worker,
+                                        bool only_started)
+{
+    struct sg_resident **link = &exec->orphans, *orphan;
     for (; (orphan = *link); link = &orphan->next) {
-        if (only_started && !orphan->started)
+        if ((only_started && !orphan->started) || is_suspended(orphan->state))
             continue;
-        if (resident_of(worker, orphan->state) < orphan->state->resident_max)
+        if (!worker || resident_of(worker, orphan->state) < orphan->state->resident_max)
             break;
     }
+    return link;
+}
+
+/* Lock held. What the helper gave up goes on here. NULL: there is nothing. */
+static struct sg_resident *pop_orphan(struct worker *worker, bool only_started)
+{
+    struct sg_resident **link = find_orphan(worker->exec, worker, only_started);
+    struct sg_resident *orphan = *link;
     if (orphan)
         *link = orphan->next;
     return orphan;
@@ -812,6 +830,10 @@ static bool run_round(struct worker *worker, bool *ended)
         struct sg_resident *resident = worker->resident[i];
         enum sg_next next = SG_NEXT;
         enum turn turn = TURN_STOPPED;
+        if (is_suspended(resident->state)) {
+            i++;
+            continue;
+        }
         if (!atomic_load_explicit(&resident->state->stop, memory_order_relaxed)) {
             turn = run_turn(worker, resident, &next);
             deliver_messages(worker, resident);
@@ -841,9 +863,9 @@ static bool run_round(struct worker *worker, bool *ended)
  */
 
 /* Lock held. Can anything be done besides what is resident? */
-static bool work_waits(const struct sg_exec *exec)
+static bool work_waits(struct sg_exec *exec)
 {
-    if (exec->orphans)
+    if (*find_orphan(exec, NULL, false))
         return true;
     for (const struct sg_dispatch_state *state = exec->active; state; state = state->next) {
         if (has_work(state))
@@ -1118,6 +1140,7 @@ static int enlist(struct sg_exec *exec, struct sg_dispatch_state *state)
     state->started_ms = now_ms();
     atomic_store(&state->finished, 0);
     atomic_store(&state->stop, 0);
+    atomic_store(&state->suspended, false);
     state->small = state->total <= SMALL_WAVES && state->total * state->group_waves <= SMALL_WAVES;
     atomic_store_explicit(&state->remaining, (int64_t)state->total, memory_order_release);
     atomic_fetch_add(&exec->version, 1);
@@ -1178,12 +1201,50 @@ void sg_exec_cancel(struct sg_exec *exec, uint32_t queue_id)
          */
         if (state && atomic_compare_exchange_strong(&state->stop, &expected, cancelled))
             left = atomic_exchange(&state->remaining, 0);
+        if (exec->orphans) { /* no worker looks for those of suspended dispatches */
+            atomic_fetch_add(&exec->version, 1);
+            pthread_cond_broadcast(&exec->work);
+        }
         pthread_mutex_unlock(&exec->lock);
         if (!state)
             return;
         if (left > 0) /* those keep the state alive */
             finish(exec, NULL, state, (uint64_t)left);
     }
+}
+
+/* Lock held, paused. What a worker has taken and not started keeps it from taking anything else. */
+static void put_pending_aside(struct sg_exec *exec, struct worker *worker)
+{
+    struct sg_dispatch_state *state = worker->pending;
+    for (uint64_t index = worker->pending_index; index < worker->pending_end; index++) {
+        struct sg_resident *orphan = calloc(1, sizeof(*orphan));
+        if (!orphan)
+            sg_unimplemented("going on without memory");
+        orphan->state = state;
+        orphan->index = index;
+        orphan->next = exec->orphans;
+        exec->orphans = orphan;
+    }
+    atomic_fetch_add(&state->finished, worker->pending_ended); /* not all: these are to come */
+    worker->pending = NULL;
+    worker->pending_ended = 0;
+}
+
+void sg_exec_suspend(struct sg_exec *exec, uint32_t queue_id, bool suspended)
+{
+    pthread_mutex_lock(&exec->lock);
+    for (uint32_t i = 0; suspended && i < exec->started; i++) {
+        struct worker *worker = &exec->workers[i];
+        if (worker->pending && worker->pending->dispatch->queue_id == queue_id)
+            put_pending_aside(exec, worker);
+    }
+    for (struct sg_dispatch_state *state = exec->active; state; state = state->next) {
+        if (state->dispatch->queue_id == queue_id)
+            atomic_store(&state->suspended, suspended);
+    }
+    atomic_fetch_add(&exec->version, 1);
+    pthread_mutex_unlock(&exec->lock);
 }
 
 /* Zeros, on cache lines of their own. `bytes` is a multiple of 64, as the types are aligned. */

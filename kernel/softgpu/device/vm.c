@@ -27,7 +27,8 @@ struct sg_vm {
     pthread_mutex_t lock; /* writers */
     _Atomic uint64_t generation, mapped_pages;
     uint64_t serial;
-    struct sg_code *code; /* under lock */
+    struct sg_code *code;                 /* under lock */
+    uint64_t foreign_base, foreign_bytes; /* sg_vm_create_foreign(); else 0 */
 };
 
 /* ---- readers ------------------------------------------------------------------------------------
@@ -184,6 +185,16 @@ struct sg_vm *sg_vm_create(void)
     return vm;
 }
 
+struct sg_vm *sg_vm_create_foreign(void *base, uint64_t bytes)
+{
+    struct sg_vm *vm = sg_vm_create();
+    if (vm) {
+        vm->foreign_base = (uintptr_t)base;
+        vm->foreign_bytes = bytes;
+    }
+    return vm;
+}
+
 void sg_vm_destroy(struct sg_vm *vm)
 {
     if (!vm)
@@ -282,6 +293,11 @@ uint64_t sg_vm_pte(const struct sg_vm *vm, uint64_t va)
 {
     if (va >> SG_VA_BITS)
         return 0;
+    if (vm->foreign_bytes)
+        return va < vm->foreign_bytes
+                   ? (vm->foreign_base + (va & ~((uint64_t)SG_PAGE_BYTES - 1))) | SG_PTE_PRESENT |
+                         SG_PTE_READ | SG_PTE_WRITE | SG_PTE_EXEC | SG_PTE_SYSTEM
+                   : 0;
     const struct table *leaf = leaf_of(vm, va);
     return leaf ? atomic_load_explicit(&leaf->entry[index_at(va, 0)], memory_order_acquire) : 0;
 }

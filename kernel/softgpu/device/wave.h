@@ -154,6 +154,8 @@ bool sg_exec_assist(struct sg_exec *exec);
  * wait: each dispatch's done() comes soon, perhaps from the calling thread before this returns.
  */
 void sg_exec_cancel(struct sg_exec *exec, uint32_t queue_id);
+/* While the device is paused: whether the dispatches of one queue that are in flight go on after the pause. */
+void sg_exec_suspend(struct sg_exec *exec, uint32_t queue_id, bool suspended);
 
 /* ---- reading and writing GPU memory outside of waves: packet processors ------------------------- */
 

@@ -85,8 +85,9 @@ struct sg_queue {
     uint32_t cu_mask[SG_MAX_CUS / 32]; /* of compute units that exist */
     bool no_cu;                        /* the mask leaves none: no kernel starts */
     pthread_mutex_t lock;
-    unsigned refs; /* under cp->list_lock: the engine's step, and one per dispatch in flight */
-    bool halted;   /* for good: fault or queue error */
+    unsigned refs;  /* under cp->list_lock: the engine's step, and one per dispatch in flight */
+    bool halted;    /* for good: fault or queue error */
+    bool suspended; /* changes only while the device is paused */
     bool destroying;
     uint32_t list_priority; /* under cp->list_lock: what the list is ordered by */
     uint64_t doorbell;      /* last value seen */

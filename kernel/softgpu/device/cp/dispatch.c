@@ -113,7 +113,8 @@ void cp_finish_deferred(struct sg_queue *q, struct cp_report *report)
         cp_queue_put(q); /* the caller holds a reference of its own */
 }
 
-/* The device is paused: no memory may be touched, so remember what happened. */
+/* The device is paused or the queue suspended: no memory may be touched, so remember what happened.
+ */
 static void defer(struct sg_queue *q, struct cp_slot *slot, enum sg_dispatch_result result,
                   const struct sg_memory_fault *fault)
 {
@@ -137,7 +138,7 @@ static void on_done(struct sg_dispatch *dispatch, enum sg_dispatch_result result
     if (q->destroying) {
         slot->state = CP_SLOT_DONE;
         q->in_flight--;
-    } else if (inside) {
+    } else if (inside && !q->suspended) {
         cp_finish(q, slot, result, fault, &report);
         cp_queue_step(q, &report);
     } else {

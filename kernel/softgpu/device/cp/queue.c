@@ -147,6 +147,28 @@ int sg_queue_update(struct sg_queue *q, const struct sg_queue_config *config)
     return error;
 }
 
+static void set_suspended(struct sg_queue *q, bool suspended)
+{
+    struct sg_device *dev = q->cp->dev;
+    sg_device_pause(dev);
+    pthread_mutex_lock(&q->lock);
+    q->suspended = suspended;
+    pthread_mutex_unlock(&q->lock);
+    sg_exec_suspend(dev->exec, q->config.queue_id, suspended);
+    sg_device_resume(dev);
+}
+
+void sg_queue_suspend(struct sg_queue *q)
+{
+    set_suspended(q, true);
+}
+
+void sg_queue_resume(struct sg_queue *q)
+{
+    set_suspended(q, false);
+    cp_kick(q->cp);
+}
+
 /* Completions that were held back by a pause are dropped with the queue. */
 static void drop_deferred(struct sg_queue *q)
 {
@@ -210,6 +232,8 @@ void cp_read_doorbell(struct sg_queue *q)
 
 enum cp_progress cp_queue_step(struct sg_queue *q, struct cp_report *report)
 {
+    if (q->suspended)
+        return CP_IDLE;
     if (q->deferred)
         cp_finish_deferred(q, report);
     if (!cp_queue_active(q))
