@@ -86,13 +86,13 @@ static const struct amdgpu_gfx_funcs fake_gfx_funcs = {
 static void fake_flush_gpu_tlb(struct amdgpu_device *adev, uint32_t vmid, uint32_t vmhub,
 			       uint32_t flush_type)
 {
-	amdgpu_fake_count_flush(adev);
+	amdgpu_fake_count_flush(adev, vmid, 0);
 }
 
 static FAKE_PASID_FLUSH fake_flush_gpu_tlb_pasid(struct amdgpu_device *adev, uint16_t pasid,
 						 uint32_t flush_type, bool all_hub FAKE_INST)
 {
-	amdgpu_fake_count_flush(adev);
+	amdgpu_fake_count_flush(adev, 0, pasid);
 	return FAKE_PASID_FLUSH_RETURN;
 }
 

@@ -2,7 +2,7 @@
 /*
  * The fake GPU's eyes and hands: /dev/amdgpu_fake (amdgpu_fake_uapi.h) walks the page tables as the
  * hardware would and moves data through them; and the KFD functions that load and unload queues,
- * which here only count.
+ * which count and tell the engines (amdgpu_fake_dma.c, amdgpu_fake_shader.c).
  */
 #include <linux/file.h>
 #include <linux/highmem.h>
@@ -29,10 +29,13 @@ static atomic64_t loads, flushes;
 static DEFINE_MUTEX(users_lock);
 static int users;
 
-void amdgpu_fake_count_flush(struct amdgpu_device *adev)
+void amdgpu_fake_count_flush(struct amdgpu_device *adev, u32 vmid, u32 pasid)
 {
 	atomic64_inc(&flushes);
+	if (READ_ONCE(fake_forget_flush))
+		return;
 	amdgpu_fake_engine_flush();
+	amdgpu_fake_shader_flush(adev, vmid, pasid);
 }
 
 /* A bus address as the CPU's physical address. */
@@ -72,14 +75,9 @@ int amdgpu_fake_access(struct amdgpu_device *adev, bool system, u64 address, voi
 	return 0;
 }
 
-/*
- * Translate va, from the root down. The page directory's reservation keeps the driver from changing
- * the tables meanwhile.
- */
-int amdgpu_fake_walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
-			    struct amdgpu_fake_walk *walk)
+/* Translate va, from the root down. */
+int amdgpu_fake_walk_from(struct amdgpu_device *adev, u64 entry, struct amdgpu_fake_walk *walk)
 {
-	u64 entry = amdgpu_gmc_pd_addr(vm->root.bo);
 	u64 va = walk->va & GENMASK_ULL(47, 0);
 	int level, r;
 
@@ -103,6 +101,13 @@ int amdgpu_fake_walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 		}
 	}
 	return -EFAULT;
+}
+
+/* The page directory's reservation keeps the driver from changing the tables meanwhile. */
+int amdgpu_fake_walk_locked(struct amdgpu_device *adev, struct amdgpu_vm *vm,
+			    struct amdgpu_fake_walk *walk)
+{
+	return amdgpu_fake_walk_from(adev, amdgpu_gmc_pd_addr(vm->root.bo), walk);
 }
 
 /* Userptr evictions that are not restored yet: queues of the process must not run. */
@@ -219,6 +224,7 @@ static int fake_release(struct inode *inode, struct file *filp)
 	struct amdgpu_fake_engine *engine = filp->private_data;
 
 	amdgpu_fake_engine_stop(&engine, NULL);
+	amdgpu_fake_shader_detach(filp);
 	return 0;
 }
 
@@ -230,6 +236,9 @@ static long fake_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 		struct amdgpu_fake_copy copy;
 		struct amdgpu_fake_state state;
 		struct amdgpu_fake_dma dma;
+		struct amdgpu_fake_attach attach;
+		struct amdgpu_fake_serve serve;
+		struct amdgpu_fake_interrupt interrupt;
 	} u;
 	struct amdgpu_fpriv *fpriv;
 	struct amdgpu_device *adev;
@@ -259,6 +268,15 @@ static long fake_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	case AMDGPU_FAKE_DMA:
 		r = do_dma(filp, drm, &u.dma);
 		break;
+	case AMDGPU_FAKE_ATTACH:
+		r = amdgpu_fake_shader_attach(adev, filp, &u.attach);
+		break;
+	case AMDGPU_FAKE_SERVE:
+		r = amdgpu_fake_shader_serve(adev, filp, &u.serve);
+		break;
+	case AMDGPU_FAKE_INTERRUPT:
+		r = amdgpu_fake_shader_interrupt(adev, filp, &u.interrupt);
+		break;
 	default:
 		r = -ENOTTY;
 	}
@@ -274,6 +292,7 @@ static const struct file_operations fake_fops = {
 	.open = fake_open,
 	.release = fake_release,
 	.unlocked_ioctl = fake_ioctl,
+	.mmap = amdgpu_fake_shader_mmap,
 };
 
 static struct miscdevice fake_misc = {
@@ -308,10 +327,12 @@ void amdgpu_fake_dev_remove(struct amdgpu_device *adev)
 static void fake_sh_mem_settings(struct amdgpu_device *adev, uint32_t vmid, uint32_t config,
 				 uint32_t ape1_base, uint32_t ape1_limit, uint32_t bases FAKE_INST)
 {
+	amdgpu_fake_shader_bases(adev, vmid, bases);
 }
 
 static int fake_pasid_vmid(struct amdgpu_device *adev, u32 pasid, unsigned int vmid FAKE_INST)
 {
+	amdgpu_fake_shader_pasid(adev, vmid, pasid);
 	return 0;
 }
 
@@ -343,8 +364,12 @@ static bool replace_loaded(const void *mqd, const void *by)
 	return done;
 }
 
-static int load(const void *mqd)
+static int load(struct amdgpu_device *adev, void *mqd, bool sdma, uint32_t __user *wptr)
 {
+	int r = amdgpu_fake_shader_load(adev, mqd, sdma, (uintptr_t)wptr);
+
+	if (r)
+		return r;
 	if (!replace_loaded(mqd, mqd)) {
 		if (!replace_loaded(NULL, mqd))
 			return -EBUSY;
@@ -355,24 +380,24 @@ static int load(const void *mqd)
 	return 0;
 }
 
-static int unload(const void *mqd)
+static int unload(struct amdgpu_device *adev, const void *mqd, bool destroy)
 {
 	if (replace_loaded(mqd, NULL) && atomic_dec_and_test(&queues))
 		amdgpu_fake_engine_run(false);
-	return 0;
+	return amdgpu_fake_shader_unload(adev, mqd, destroy);
 }
 
 static int fake_hqd_load(struct amdgpu_device *adev, void *mqd, uint32_t pipe_id, uint32_t queue_id,
 			 uint32_t __user *wptr, uint32_t wptr_shift, uint32_t wptr_mask,
 			 struct mm_struct *mm FAKE_INST)
 {
-	return load(mqd);
+	return load(adev, mqd, false, wptr);
 }
 
 static int fake_hqd_sdma_load(struct amdgpu_device *adev, void *mqd, uint32_t __user *wptr,
 			      struct mm_struct *mm)
 {
-	return load(mqd);
+	return load(adev, mqd, true, wptr);
 }
 
 static bool fake_hqd_is_occupied(struct amdgpu_device *adev, uint64_t queue_address,
@@ -384,7 +409,7 @@ static bool fake_hqd_is_occupied(struct amdgpu_device *adev, uint64_t queue_addr
 static int fake_hqd_destroy(struct amdgpu_device *adev, void *mqd, enum kfd_preempt_type type,
 			    unsigned int timeout, uint32_t pipe_id, uint32_t queue_id FAKE_INST)
 {
-	return unload(mqd);
+	return unload(adev, mqd, type == KFD_PREEMPT_TYPE_WAVEFRONT_RESET);
 }
 
 static bool fake_hqd_sdma_is_occupied(struct amdgpu_device *adev, void *mqd)
@@ -394,7 +419,7 @@ static bool fake_hqd_sdma_is_occupied(struct amdgpu_device *adev, void *mqd)
 
 static int fake_hqd_sdma_destroy(struct amdgpu_device *adev, void *mqd, unsigned int timeout)
 {
-	return unload(mqd);
+	return unload(adev, mqd, false);
 }
 
 static int fake_wave_control(struct amdgpu_device *adev, uint32_t gfx_index_val,
@@ -409,11 +434,15 @@ static bool fake_vmid_pasid(struct amdgpu_device *adev, uint8_t vmid, uint16_t *
 	return false;
 }
 
-static void fake_page_table_base(struct amdgpu_device *adev, uint32_t vmid, uint64_t base) {}
+static void fake_page_table_base(struct amdgpu_device *adev, uint32_t vmid, uint64_t base)
+{
+	amdgpu_fake_shader_root(adev, vmid, base);
+}
 
 static void fake_trap_handler(struct amdgpu_device *adev, uint32_t vmid, uint64_t tba,
 			      uint64_t tma FAKE_INST)
 {
+	amdgpu_fake_shader_trap(adev, vmid, tba, tma);
 }
 
 const struct kfd2kgd_calls *amdgpu_fake_kfd2kgd(void)

@@ -68,4 +68,9 @@ static inline u32 fake_compat_evicted(struct amdkfd_process_info *info)
 	return atomic_read(&info->evicted_bos);
 }
 
+static inline void fake_compat_vm_flags(struct vm_area_struct *vma, unsigned long flags)
+{
+	vma->vm_flags |= flags;
+}
+
 #endif

@@ -80,4 +80,9 @@ static inline u32 fake_compat_evicted(struct amdkfd_process_info *info)
 	return READ_ONCE(info->evicted_bos);
 }
 
+static inline void fake_compat_vm_flags(struct vm_area_struct *vma, unsigned long flags)
+{
+	vm_flags_set(vma, flags);
+}
+
 #endif
