@@ -89,6 +89,24 @@ build_library() {
         -L"$library_dir" -lhip_scatter -lhsa-runtime64
 }
 
+# build_shader DIR: the programs whose kernels the shader engine executes, and it; needs hipcc besides.
+build_shader() {
+    local dir=$1
+    rm -f "$dir"/shader_* "$dir/fake_shader"
+    [ -e "$dir/library_rocr" ] || return 0
+    shader=$(dirname "$library_dir")/kernel/softgpu/amdkfd/fake_shader
+    if [ ! -e "$shader" ] || ! command -v hipcc >/dev/null; then
+        echo "not run: kernels on the real driver (no fake_shader below build/ or no hipcc: ./dev build)"
+        return
+    fi
+    cp "$shader" "$dir/"
+    hipcc --genco --offload-arch=gfx906 --no-gpu-bundle-output -O2 -std=c++20 -Wall -Wextra -Werror \
+        -o "$dir/shader_kernels.co" "$top/tests/kernel/shader_kernels.hip"
+    gcc -O2 -Wall -Wextra -Werror -std=gnu11 -D_GNU_SOURCE -I"$dir/include" -I"$top/kernel/uapi" -I"$here/fake" \
+        -I"$top/include" -o "$dir/shader_rocr" "$top"/tests/kernel/{shader_rocr,rocr,fake,kfd}.c \
+        -L"$library_dir" -lhip_scatter -lhsa-runtime64
+}
+
 # copy_libraries PROGRAM DIR: the shared libraries of a program and its loader, where they are found.
 copy_libraries() {
     local file
@@ -138,6 +156,13 @@ make_initramfs() {
     if [ -e "$OUT/tests/library_rocr" ] && [[ $tests = *library* ]]; then
         cp "$OUT/tests/library_rocr" "$dir/tests/"
         copy_libraries "$OUT/tests/library_rocr" "$dir"
+    fi
+    if [ -e "$OUT/tests/fake_shader" ] && [[ $tests = *shader* ]]; then
+        for file in "$OUT"/tests/{fake_shader,shader_rocr}; do
+            cp "$file" "$dir/tests/"
+            copy_libraries "$file" "$dir"
+        done
+        cp "$OUT/tests/shader_kernels.co" "$dir/tests/"
     fi
     echo "$tests" >"$dir/tests/list"
     (cd "$dir" && find . | cpio -o -H newc --quiet | gzip -1) >"$dir.cpio.gz"
