@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * shader_rocr CODE-OBJECT [CASE]: kernels compiled by hipcc, launched by the distribution's
+ * shader_rocr stock|patched [CASE]: kernels compiled by hipcc, launched by the distribution's
  * unmodified ROCr, executed by fake_shader, on scattered memory, through page tables that the real
  * amdkfd wrote. Each case is a process of its own, because some are killed or end in a fault.
  */
@@ -28,9 +28,11 @@
 #define STRIDE (RANGE_BYTES + 2 * SHADER_PAGE) /* holes of two pages */
 #define MAGIC 0x6d610000u
 #define CHANGES 60
-#define PATIENCE 120 /* seconds of the guest's clock */
+#define PATIENCE 300 /* seconds of the guest's clock */
 
-static const char *code_object;
+#define CODE_OBJECT "/tests/shader_kernels.co"
+
+static bool patched; /* the driver has the batch ioctl */
 static int failures;
 
 #define CHECK(condition)                                                                           \
@@ -89,6 +91,12 @@ static uint32_t first_value(uint64_t i)
     return (uint32_t)(i * 0x9e3779b9u) >> 3;
 }
 
+/* For private memory. */
+static uint32_t backing(void)
+{
+    return patched ? HSA_SCATTER_BACKING_BATCH : HSA_SCATTER_BACKING_PER_RANGE;
+}
+
 /* ---- cases ---- */
 
 /* A kernel reads and changes all words through the window; the CPU looks at its own pieces. */
@@ -121,7 +129,7 @@ static void backings(struct rocr *r)
                 {HSA_SCATTER_BACKING_PER_RANGE, HSA_SCATTER_KIND_PER_RANGE},
                 {HSA_SCATTER_BACKING_ALIAS, HSA_SCATTER_KIND_ALIAS}};
 
-    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+    for (size_t i = !patched; i < sizeof(ways) / sizeof(ways[0]); i++) {
         hsa_scatter_info_t info = {.size = sizeof(info)};
         struct window w;
 
@@ -141,7 +149,7 @@ static void copies(struct rocr *r)
     uint64_t right = 0;
     struct window w;
 
-    window_make(r, &w, MAP_PRIVATE, HSA_SCATTER_BACKING_BATCH);
+    window_make(r, &w, MAP_PRIVATE, backing());
     for (uint64_t i = 0; i < WORDS; i++)
         *host_word(&w, i) = first_value(i);
     CHECK(hsa_scatter_memory_copy(flat, w.gpu, WORDS * 4) == HSA_STATUS_SUCCESS);
@@ -199,7 +207,7 @@ static bool wait_rounds(const uint32_t *rounds)
 {
     uint32_t before = __atomic_load_n(rounds, __ATOMIC_RELAXED);
 
-    for (int ms = 0; ms < 20000; ms++) {
+    for (int ms = 0; ms < 1000 * PATIENCE; ms++) {
         if (__atomic_load_n(rounds, __ATOMIC_RELAXED) - before >= 2)
             return true;
         usleep(1000);
@@ -214,7 +222,7 @@ static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *
     struct window w;
 
     memset(r->shared, 0, 4096);
-    window_make(r, &w, MAP_PRIVATE, HSA_SCATTER_BACKING_BATCH);
+    window_make(r, &w, MAP_PRIVATE, backing());
     for (uint32_t page = 0; page < RANGES * PAGES; page++)
         mark(&w, page);
     const struct watch_args args = {.data = w.gpu,
@@ -315,7 +323,7 @@ static void fault(struct rocr *r, uint32_t *where, uint32_t reason)
 
     CHECK(hsa_amd_register_system_event_handler(on_fault, NULL) == HSA_STATUS_SUCCESS);
     rocr_launch(r, "poke", &args, sizeof(args), 1, 64);
-    for (int ms = 0; ms < 20000 && !__atomic_load_n(&fault_count, __ATOMIC_ACQUIRE); ms++)
+    for (int ms = 0; ms < 1000 * PATIENCE && !__atomic_load_n(&fault_count, __ATOMIC_ACQUIRE); ms++)
         usleep(1000);
     CHECK(fault_count == 1 && fault_seen.event_type == HSA_AMD_GPU_MEMORY_FAULT_EVENT);
     CHECK(info->virtual_address == ((uintptr_t)where & ~(SHADER_PAGE - 1ul)));
@@ -331,7 +339,7 @@ static void fault_behind(struct rocr *r)
 {
     struct window w;
 
-    window_make(r, &w, MAP_PRIVATE, HSA_SCATTER_BACKING_BATCH);
+    window_make(r, &w, MAP_PRIVATE, backing());
     fault(r, w.gpu + WORDS, HSA_AMD_MEMORY_FAULT_PAGE_NOT_PRESENT);
 }
 
@@ -339,7 +347,7 @@ static void fault_read_only(struct rocr *r)
 {
     struct window w;
 
-    window_make(r, &w, MAP_PRIVATE, HSA_SCATTER_BACKING_BATCH | HSA_SCATTER_READ_ONLY);
+    window_make(r, &w, MAP_PRIVATE, backing() | HSA_SCATTER_READ_ONLY);
     fault(r, w.gpu + 5 * SHADER_PAGE / 4, HSA_AMD_MEMORY_FAULT_READ_ONLY);
 }
 
@@ -361,7 +369,7 @@ static void repeat(struct rocr *r)
 {
     struct window w;
 
-    window_make(r, &w, MAP_PRIVATE, HSA_SCATTER_BACKING_BATCH);
+    window_make(r, &w, MAP_PRIVATE, backing());
     for (int i = 0; i < 8; i++)
         sum_and_change(r, &w, NULL);
     window_drop(&w);
@@ -385,7 +393,7 @@ static void child(const struct test_case *c)
 {
     struct rocr r;
 
-    rocr_start(&r, code_object);
+    rocr_start(&r, CODE_OBJECT);
     c->run(&r);
     rocr_stop(&r);
     exit(failures != 0);
@@ -420,7 +428,7 @@ int main(int argc, char **argv)
     int failed = 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    code_object = argc > 1 ? argv[1] : "/tests/shader_kernels.co";
+    patched = argc > 1 && strcmp(argv[1], "patched") == 0;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         if (argc < 3 || strcmp(argv[2], cases[i].name) == 0)
             failed += !run_case(&cases[i]);

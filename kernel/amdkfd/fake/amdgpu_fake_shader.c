@@ -34,7 +34,7 @@
 
 #define FIRST_VMID 8 /* of KFD; adev->vm_manager.first_kfd_vmid */
 #define VA_MASK (BIT_ULL(AMDGPU_FAKE_VA_BITS) - 1)
-#define PATIENCE (20 * HZ) /* for an answer: an interpreter inside of an interpreter is slow */
+#define PATIENCE (60 * HZ) /* for an answer: an interpreter inside of an interpreter is slow */
 
 struct vmid_registers {
 	u32 pasid;

@@ -107,6 +107,12 @@ build_shader() {
         -L"$library_dir" -lhip_scatter -lhsa-runtime64
 }
 
+# build_demo DIR: the sample, with HIP.
+build_demo() {
+    demo=$(dirname "$library_dir")/samples/scatter_digest
+    [ -e "$1/fake_shader" ] && [ -e "$demo" ] || die "the demo wants a complete build (./dev build)"
+}
+
 # copy_libraries PROGRAM DIR: the shared libraries of a program and its loader, where they are found.
 copy_libraries() {
     local file
@@ -157,15 +163,25 @@ make_initramfs() {
         cp "$OUT/tests/library_rocr" "$dir/tests/"
         copy_libraries "$OUT/tests/library_rocr" "$dir"
     fi
-    if [ -e "$OUT/tests/fake_shader" ] && [[ $tests = *shader* ]]; then
+    if [ -e "$OUT/tests/fake_shader" ] && [[ $tests =~ shader|demo ]]; then
         for file in "$OUT"/tests/{fake_shader,shader_rocr}; do
             cp "$file" "$dir/tests/"
             copy_libraries "$file" "$dir"
         done
         cp "$OUT/tests/shader_kernels.co" "$dir/tests/"
     fi
+    if [[ $tests = *demo* ]]; then
+        cp "$demo" "$dir/tests/"
+        # HIP loads the code object manager, and with it LLVM, without being linked to it.
+        for file in "$demo" "$(ldconfig -p | sed -n 's/.*libamd_comgr.so.2 .* => //p' | head -1)"; do
+            copy_libraries "$file" "$dir"
+        done
+        mkdir -p "$dir$(dirname "$file")"
+        cp -L "$file" "$dir$(dirname "$file")/"
+    fi
     echo "$tests" >"$dir/tests/list"
-    (cd "$dir" && find . | cpio -o -H newc --quiet | gzip -1) >"$dir.cpio.gz"
+    # Not compressed: hundreds of megabytes with LLVM, which an emulated processor would take minutes to unpack.
+    (cd "$dir" && find . | cpio -o -H newc --quiet) >"$dir.cpio"
 }
 
 # machine_options MACHINE: qemu_options and kernel_options.
@@ -175,7 +191,7 @@ machine_options() {
     kernel_options="tsc=reliable"
     case $1 in
     counted)
-        qemu_options=(-machine q35 -accel tcg -icount "shift=1,sleep=off" -smp 1 -m 1024)
+        qemu_options=(-machine q35 -accel tcg -icount "shift=1,sleep=off" -smp 1 -m "${MEMORY:-1024}")
         add_gpus 1
         ;;
     wide | iommu)
@@ -209,7 +225,7 @@ boot() {
     unlock
     timeout "$TIMEOUT" qemu-system-x86_64 "${qemu_options[@]}" \
         -cpu max -nographic -no-reboot -nodefaults -serial stdio -monitor none \
-        -kernel "$image_kernel" -initrd "$OUT/initramfs-$name.cpio.gz" \
+        -kernel "$image_kernel" -initrd "$OUT/initramfs-$name.cpio" \
         -append "console=ttyS0 ${KARGS:-quiet} panic=-1 oops=panic log_buf_len=4M $kernel_options" </dev/null 2>&1 |
         tr -d '\r' >"$log" || true
     [ -n "${VERBOSE:-}" ] && cat "$log"
