@@ -74,19 +74,14 @@ static struct hs_epoch_slot *get_slot(void)
     return slot;
 }
 
-void hs_epoch_enter_first(void)
+struct hs_epoch_slot *hs_epoch_enter_first(void)
 {
     pthread_once(&epoch.once, init);
     hs_epoch_self = get_slot();
     if (hs_epoch_self)
-        hs_epoch_enter();
-    else
-        atomic_fetch_add(&epoch.without_slot, 1);
-}
-
-void hs_epoch_fence(void)
-{
-    atomic_thread_fence(memory_order_seq_cst);
+        return hs_epoch_enter();
+    atomic_fetch_add(&epoch.without_slot, 1);
+    return NULL;
 }
 
 void hs_epoch_exit_without_slot(void)

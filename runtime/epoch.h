@@ -35,29 +35,27 @@ extern __thread struct hs_epoch_slot *hs_epoch_self
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 extern bool hs_epoch_readers_fence __attribute__((visibility("hidden"))); /* no membarrier */
 
-void hs_epoch_enter_first(void); /* a thread's first section, and those without a slot */
+struct hs_epoch_slot *
+hs_epoch_enter_first(void); /* a thread's first section, and those without a slot */
 void hs_epoch_exit_without_slot(void);
-void hs_epoch_fence(void);
 
-static inline void hs_epoch_enter(void)
+/* The thread's slot, for hs_epoch_exit(); null if there was no memory for one. */
+static inline struct hs_epoch_slot *hs_epoch_enter(void)
 {
     struct hs_epoch_slot *slot = hs_epoch_self;
 
-    if (__builtin_expect(!slot, 0)) {
-        hs_epoch_enter_first();
-        return;
-    }
+    if (__builtin_expect(!slot, 0))
+        return hs_epoch_enter_first();
     __atomic_store_n(&slot->sequence, slot->sequence + 1, __ATOMIC_RELAXED);
     if (hs_epoch_readers_fence)
-        hs_epoch_fence();
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     else
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return slot;
 }
 
-static inline void hs_epoch_exit(void)
+static inline void hs_epoch_exit(struct hs_epoch_slot *slot)
 {
-    struct hs_epoch_slot *slot = hs_epoch_self;
-
     if (__builtin_expect(!slot, 0))
         hs_epoch_exit_without_slot();
     else

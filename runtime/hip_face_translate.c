@@ -16,7 +16,8 @@ static hipError_t not_found_is_invalid(int err)
     return hs_hip_error(err == -ENOENT ? -EINVAL : err);
 }
 
-hipError_t hipScatterGetDevicePointer(void **devPtr, const void *hostPtr, unsigned int flags)
+static __attribute__((noinline)) hipError_t get_device_pointer(void **devPtr, const void *hostPtr,
+                                                               unsigned int flags)
 {
     uint64_t device;
     int err;
@@ -29,6 +30,16 @@ hipError_t hipScatterGetDevicePointer(void **devPtr, const void *hostPtr, unsign
     if (!err)
         *devPtr = (void *)(uintptr_t)device;
     return not_found_is_invalid(err);
+}
+
+hipError_t hipScatterGetDevicePointer(void **devPtr, const void *hostPtr, unsigned int flags)
+{
+    uint64_t device;
+
+    if (!devPtr || flags || !hs_translate_to_device_quick((uintptr_t)hostPtr, &device))
+        return get_device_pointer(devPtr, hostPtr, flags);
+    *devPtr = (void *)(uintptr_t)device;
+    return hipSuccess;
 }
 
 hipError_t hipScatterPoolGetDevicePointer(hipScatterPool_t handle, void **devPtr,
@@ -50,8 +61,9 @@ hipError_t hipScatterPoolGetDevicePointer(hipScatterPool_t handle, void **devPtr
     return not_found_is_invalid(err);
 }
 
-hipError_t hipScatterGetHostRanges(const void *devPtr, size_t size, hipScatterRange *ranges,
-                                   size_t room, size_t *count, size_t *covered)
+static __attribute__((noinline)) hipError_t get_host_ranges(const void *devPtr, size_t size,
+                                                            hipScatterRange *ranges, size_t room,
+                                                            size_t *count, size_t *covered)
 {
     uint64_t bytes;
     int err;
@@ -70,6 +82,18 @@ hipError_t hipScatterGetHostRanges(const void *devPtr, size_t size, hipScatterRa
     else if (bytes < size)
         return hs_hip_error(hs_error(-EINVAL, "room for %zu ranges covers %llu of %zu bytes", room,
                                      (unsigned long long)bytes, size));
+    return hipSuccess;
+}
+
+hipError_t hipScatterGetHostRanges(const void *devPtr, size_t size, hipScatterRange *ranges,
+                                   size_t room, size_t *count, size_t *covered)
+{
+    if (!count || !room || !ranges ||
+        !hs_translate_to_host_quick((uintptr_t)devPtr, size, (struct hs_host_range *)ranges))
+        return get_host_ranges(devPtr, size, ranges, room, count, covered);
+    *count = 1;
+    if (covered)
+        *covered = size;
     return hipSuccess;
 }
 

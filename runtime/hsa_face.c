@@ -241,7 +241,10 @@ hsa_status_t hsa_scatter_host_to_agent(const void *host_ptr, void **agent_ptr)
 
     if (!host_ptr || !agent_ptr)
         return to_hsa(hs_error(-EINVAL, "%s is null", host_ptr ? "agent_ptr" : "host_ptr"));
-    err = hs_translate_to_device(NULL, (uintptr_t)host_ptr, &device);
+    if (hs_translate_to_device_quick((uintptr_t)host_ptr, &device))
+        err = 0;
+    else
+        err = hs_translate_to_device(NULL, (uintptr_t)host_ptr, &device);
     if (!err)
         *agent_ptr = (void *)(uintptr_t)device;
     return to_hsa(err);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds the two indexes of lookup.h, and the searches that need more than a load or two. Buckets
- * cut the address space into equal parts, about one for two runs; inside of a bucket the search is
- * binary: one or two steps where sizes are alike, never more than log2(runs).
+ * Builds the two indexes of lookup.h, and the searches where the quick ones do not do.
  */
 #include "lookup.h"
 
@@ -13,88 +11,124 @@
 #include "sort.h"
 #include "sys.h"
 
-#define MAX_GUESS_ERROR 2u
-
 /* What an index of a short list may take whatever its length. */
 #define FREE_BYTES 4096u
+#define LINE_BYTES 64u
+#define PAGE_SHIFT 12
+#define MAX_SHIFT 63u
+#define BLOCK_NUMBERS 256u
+#define BUCKET_NUMBERS 4u /* at least, where they are spread evenly */
 
-/* The shift that makes at most about runs / 2 buckets of a span. */
-static unsigned bucket_shift(uint64_t span, size_t runs)
+/* Ascending numbers, wherever they are kept. */
+struct numbers {
+    size_t count;
+    uint64_t end; /* above everything that will be asked for */
+    const struct hs_ranges *r;
+    const struct hs_host_index *index; /* null: window offsets */
+};
+
+static uint64_t piece_start(const struct hs_ranges *r, const struct hs_host_index *index, size_t i)
 {
-    unsigned shift = 12;
-
-    while ((span >> shift) > runs / 2 + 1)
-        shift++;
-    return shift;
+    if (index->starts)
+        return index->starts[i];
+    return r->runs[index->runs ? index->runs[i] : i].cpu;
 }
 
-/* The scale of hs_guess_run() if it is never further off than a step or two, else 0. */
-static uint64_t guess_scale(const struct hs_ranges *r)
+static uint64_t number_at(const struct numbers *n, size_t i)
 {
-    uint64_t pages = r->window_bytes / HS_PAGE_BYTES, scale;
+    return n->index ? piece_start(n->r, n->index, i) : n->r->runs[i * HS_GROUP_RUNS].offset;
+}
 
-    if (pages > UINT32_MAX)
-        return 0;
-    scale = (((uint64_t)r->count << 32) + pages - 1) / pages; /* at most 2^32 */
-    for (size_t i = 0; i < r->count; i++) {
-        size_t first = hs_guess_run(r, scale, r->runs[i].offset);
-        size_t last = hs_guess_run(r, scale, r->runs[i + 1].offset - 1);
+/* One allocation: a structure that begins with the order, then blocks, buckets and keys. */
+static struct hs_order *order_new(size_t head, size_t blocks, size_t buckets, size_t keys)
+{
+    size_t at = (head + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+    struct hs_order *order = hs_alloc_array(
+        LINE_BYTES, at + blocks * sizeof(*order->blocks) + (buckets + 1) * sizeof(*order->first) +
+                        (keys + HS_LINE_KEYS) * sizeof(*order->keys));
 
-        if (first + MAX_GUESS_ERROR < i || last > i + MAX_GUESS_ERROR)
-            return 0;
+    if (!order)
+        return NULL;
+    order->blocks = (struct hs_block *)(void *)((char *)order + at);
+    order->first = (uint32_t *)(void *)(order->blocks + blocks);
+    order->keys = (int16_t *)(void *)(order->first + buckets + 1);
+    /* Read together with the last bucket's, and left out. */
+    memset(&order->keys[keys], 0, HS_LINE_KEYS * sizeof(*order->keys));
+    return order;
+}
+
+/* The block of the numbers from one position to before another. */
+static struct hs_block make_block(const struct numbers *n, uint64_t lowest, size_t from, size_t to)
+{
+    struct hs_block block = {.shift = PAGE_SHIFT, .key_shift = PAGE_SHIFT};
+
+    if (from == to)
+        return block;
+    block.first = number_at(n, from) - lowest;
+    block.extent = number_at(n, to - 1) - lowest - block.first;
+    while (block.shift < MAX_SHIFT && block.extent >> block.shift > (to - from) / BUCKET_NUMBERS)
+        block.shift++;
+    if (block.shift > PAGE_SHIFT + 16)
+        block.key_shift = (uint8_t)(block.shift - 16);
+    return block;
+}
+
+/* Goes through the numbers block by block and fills the order, unless it is null. Returns the
+ * number of buckets. */
+static size_t fill(struct hs_order *order, const struct numbers *n, uint64_t lowest, unsigned shift)
+{
+    size_t buckets = 0, position = 0, filled = 0;
+
+    for (uint64_t b = 0; b <= (n->end - 1 - lowest) >> shift; b++) {
+        struct hs_block block;
+        size_t next = position;
+
+        while (next < n->count && (number_at(n, next) - lowest) >> shift == b)
+            next++;
+        block = make_block(n, lowest, position, next);
+        block.bucket = (uint32_t)buckets;
+        buckets += (size_t)(block.extent >> block.shift) + 1;
+        if (order)
+            order->blocks[b] = block;
+        for (; order && position < next; position++) {
+            uint64_t in = number_at(n, position) - lowest - block.first;
+
+            order->keys[position] = (int16_t)((in >> block.key_shift) - HS_KEY_BIAS);
+            while (filled <= block.bucket + (in >> block.shift))
+                order->first[filled++] = (uint32_t)position;
+        }
+        position = next;
     }
-    return scale;
+    while (order && filled <= buckets)
+        order->first[filled++] = (uint32_t)n->count;
+    return buckets;
 }
 
-struct hs_offset_index *hs_offset_index_build(const struct hs_ranges *r)
+static void *order_build(const struct numbers *n, size_t head)
 {
-    uint64_t scale = guess_scale(r);
-    unsigned shift = bucket_shift(r->window_bytes, r->count);
-    size_t buckets = scale ? 0 : (size_t)((r->window_bytes - 1) >> shift) + 1;
-    struct hs_offset_index *index =
-        hs_alloc_array(0, sizeof(*index) + (buckets + 1) * sizeof(uint32_t));
-    size_t run = 0;
+    uint64_t lowest = number_at(n, 0), last = n->end - 1 - lowest;
+    unsigned shift = PAGE_SHIFT;
+    struct hs_order *order;
 
-    if (!index) {
-        hs_error(-ENOMEM, "no memory for the index of %zu ranges", r->count);
+    while (shift < MAX_SHIFT && last >> shift > n->count / BLOCK_NUMBERS)
+        shift++;
+    order = order_new(head, (size_t)(last >> shift) + 1, fill(NULL, n, lowest, shift), n->count);
+    if (!order) {
+        hs_error(-ENOMEM, "no memory for the index of %zu ranges", n->r->count);
         return NULL;
     }
-    index->scale = scale;
-    index->shift = shift;
-    index->buckets = buckets;
-    for (size_t b = 0; b < buckets; b++) {
-        uint64_t start = (uint64_t)b << shift;
-
-        while (r->runs[run + 1].offset <= start)
-            run++;
-        index->first[b] = (uint32_t)run;
-    }
-    index->first[buckets] = (uint32_t)(r->count - 1);
-    return index;
+    order->lowest = lowest;
+    order->shift = shift;
+    fill(order, n, lowest, shift);
+    return order;
 }
 
-/*
- * Both searches add the outcome of a comparison instead of branching on it: a branch on what was
- * just loaded is guessed wrong every other time, and then each lookup waits for its own cache
- * misses alone instead of together with the next ones'.
- */
-size_t hs_lookup_offset_in_bucket(const struct hs_ranges *r, const struct hs_offset_index *index,
-                                  uint64_t offset)
+struct hs_order *hs_offset_index_build(const struct hs_ranges *r)
 {
-    size_t bucket, low, left; /* the run is one of left runs from low on */
+    struct numbers offsets = {
+        .count = (r->count + HS_GROUP_RUNS - 1) / HS_GROUP_RUNS, .end = r->window_bytes, .r = r};
 
-    if (!index)
-        return hs_ranges_find(r, offset);
-    bucket = (size_t)(offset >> index->shift);
-    low = index->first[bucket];
-    left = index->first[bucket + 1] - low + 1;
-    while (left > 1) {
-        size_t half = left / 2;
-
-        low += half * (size_t)(r->runs[low + half].offset <= offset);
-        left -= half;
-    }
-    return low;
+    return order_build(&offsets, sizeof(struct hs_order));
 }
 
 static uint64_t run_end(const struct hs_ranges *r, size_t run)
@@ -102,12 +136,7 @@ static uint64_t run_end(const struct hs_ranges *r, size_t run)
     return r->runs[run].cpu + (r->runs[run + 1].offset - r->runs[run].offset);
 }
 
-static size_t run_at(const struct hs_host_index *index, size_t position)
-{
-    return index->order ? index->order[position] : position;
-}
-
-/* Fills what sorting yields: order, or null if the runs ascend anyway. */
+/* Fills what sorting yields: runs, or null if they ascend anyway. */
 static int sort_runs(const struct hs_ranges *r, struct hs_host_index *index)
 {
     bool ascending = true;
@@ -116,235 +145,268 @@ static int sort_runs(const struct hs_ranges *r, struct hs_host_index *index)
         ascending &= r->runs[i].cpu >= r->runs[i - 1].cpu;
     if (ascending)
         return 0;
-    index->order = hs_alloc_array(0, r->count * sizeof(*index->order));
-    if (!index->order)
+    index->runs = hs_alloc_array(LINE_BYTES, r->count * sizeof(*index->runs));
+    if (!index->runs)
         return -ENOMEM;
-    return hs_sort_runs(r, index->lowest, index->lowest + index->span, index->order);
+    return hs_sort_runs(r, r->lowest, r->highest, index->runs);
 }
 
-/* Where runs overlap, the one that holds an address need not be the last one that starts below it.
- */
-static int note_highest_ends(const struct hs_ranges *r, struct hs_host_index *index)
+static bool overlaps(const struct hs_ranges *r, const struct hs_host_index *index)
 {
     uint64_t highest = 0;
 
-    index->highest = hs_alloc_array(0, r->count * sizeof(*index->highest));
-    if (!index->highest)
-        return -ENOMEM;
     for (size_t i = 0; i < r->count; i++) {
-        uint64_t end = run_end(r, run_at(index, i));
+        size_t run = index->runs ? index->runs[i] : i;
 
-        highest = end > highest ? end : highest;
-        index->highest[i] = highest;
+        if (r->runs[run].cpu < highest)
+            return true;
+        highest = run_end(r, run);
     }
-    return 0;
+    return false;
 }
 
-static int fill_buckets(const struct hs_ranges *r, struct hs_host_index *index)
-{
-    size_t position = 0;
-
-    index->shift = bucket_shift(index->span, r->count);
-    index->buckets = (size_t)((index->span - 1) >> index->shift) + 1;
-    index->first = hs_alloc_array(0, (index->buckets + 1) * sizeof(*index->first));
-    if (!index->first)
-        return -ENOMEM;
-    for (size_t b = 0; b <= index->buckets; b++) {
-        uint64_t start = index->lowest + ((uint64_t)b << index->shift);
-
-        /* The last run that starts at or below the bucket's first byte. */
-        while (position + 1 < r->count && r->runs[run_at(index, position + 1)].cpu <= start)
-            position++;
-        index->first[b] = (uint32_t)position;
-    }
-    return 0;
-}
-
-static int build_sorted(const struct hs_ranges *r, struct hs_host_index *index)
-{
-    int err = sort_runs(r, index);
-
-    if (!err && r->aliased)
-        err = note_highest_ends(r, index);
-    if (!err)
-        err = fill_buckets(r, index);
-    return err;
-}
-
-/* What the bits of UNITS or STARTS stand for. */
-struct cells {
-    unsigned shift;
-    uint64_t set, groups; /* how many of each */
+/* A heap of run numbers with the lowest on top. */
+struct heap {
+    uint32_t *runs;
+    size_t count;
 };
 
-/* The largest power of two that divides all starts, and all sizes where those count too. */
-static unsigned common_shift(const struct hs_ranges *r, uint64_t lowest, bool sizes)
+static void heap_push(struct heap *heap, uint32_t run)
 {
-    uint64_t all = 1ull << 62;
+    size_t at = heap->count++;
 
-    for (size_t i = 0; i < r->count; i++) {
-        all |= r->runs[i].cpu - lowest;
-        if (sizes)
-            all |= r->runs[i + 1].offset - r->runs[i].offset;
+    for (; at && heap->runs[(at - 1) / 2] > run; at = (at - 1) / 2)
+        heap->runs[at] = heap->runs[(at - 1) / 2];
+    heap->runs[at] = run;
+}
+
+static void heap_pop(struct heap *heap)
+{
+    uint32_t run = heap->runs[--heap->count];
+    size_t at = 0, child;
+
+    while ((child = 2 * at + 1) < heap->count) {
+        child += child + 1 < heap->count && heap->runs[child + 1] < heap->runs[child];
+        if (heap->runs[child] >= run)
+            break;
+        heap->runs[at] = heap->runs[child];
+        at = child;
     }
-    return (unsigned)__builtin_ctzll(all);
+    heap->runs[at] = run;
 }
 
 /*
- * Whether a form pays: 24 bytes a range are allowed in all. 16 are the runs; the offset index takes
- * 2 unless sizes are alike.
+ * Cuts overlapping memory into pieces: a walk up the addresses, in which the lowest of the runs
+ * that hold the place owns it. Returns how many; starts and runs may be null.
  */
-static bool affordable(const struct hs_ranges *r, struct hs_host_index *index, struct cells *c,
-                       enum hs_host_form form)
+static size_t cut(const struct hs_ranges *r, const uint32_t *sorted, struct heap *heap,
+                  uint64_t *starts, uint32_t *runs)
 {
-    uint64_t room = FREE_BYTES + (guess_scale(r) ? 8 : 6) * (uint64_t)r->count;
+    size_t next = 0, count = 0, owner = SIZE_MAX;
+    uint64_t at = 0;
 
-    if (form == HS_HOST_STARTS && r->aliased)
-        return false;
-    c->shift = common_shift(r, index->lowest, form == HS_HOST_UNITS);
-    c->groups = ((index->span - 1) >> c->shift) / 64 + 1;
-    c->set = form == HS_HOST_UNITS ? r->window_bytes >> c->shift : r->count;
-    return c->set <= UINT32_MAX && c->groups <= room / sizeof(struct hs_bit_group) &&
-           c->set * sizeof(uint32_t) + c->groups * sizeof(struct hs_bit_group) <= room;
-}
+    while (next < r->count || heap->count) {
+        size_t first = next < r->count ? (sorted ? sorted[next] : next) : SIZE_MAX;
 
-static size_t position_of(const struct hs_host_index *index, uint64_t cell)
-{
-    const struct hs_bit_group *group = &index->groups[cell / 64];
-
-    return group->before + hs_count_bits(group->bits & ((1ull << cell % 64) - 1));
-}
-
-/* From last to first, so that of runs that overlap the one with the lowest offset stays. */
-static void fill_values(const struct hs_ranges *r, struct hs_host_index *index)
-{
-    for (size_t i = r->count; i-- > 0;) {
-        uint64_t cell = (r->runs[i].cpu - index->lowest) >> index->shift;
-        uint64_t from = r->runs[i].offset >> index->shift;
-        uint64_t to = r->runs[i + 1].offset >> index->shift;
-
-        if (index->form == HS_HOST_STARTS) {
-            index->values[position_of(index, cell)] = (uint32_t)i;
+        if (!heap->count)
+            at = r->runs[first].cpu;
+        if (first != SIZE_MAX && r->runs[first].cpu == at) {
+            heap_push(heap, (uint32_t)first);
+            next++;
             continue;
         }
-        for (uint64_t k = to - from; k-- > 0;)
-            index->values[position_of(index, cell + k)] = (uint32_t)(from + k);
+        if (run_end(r, heap->runs[0]) <= at) {
+            heap_pop(heap);
+            continue;
+        }
+        if (heap->runs[0] != owner) {
+            owner = heap->runs[0];
+            if (starts) {
+                starts[count] = at;
+                runs[count] = (uint32_t)owner;
+            }
+            count++;
+        }
+        at = run_end(r, owner);
+        if (first != SIZE_MAX && r->runs[first].cpu < at)
+            at = r->runs[first].cpu;
     }
+    return count;
 }
 
-static int build_cells(const struct hs_ranges *r, struct hs_host_index *index,
-                       const struct cells *c, enum hs_host_form form)
+/* Replaces the runs by pieces. */
+static int cut_runs(const struct hs_ranges *r, struct hs_host_index *index, size_t *count)
+{
+    struct heap heap = {.runs = hs_alloc_array(0, r->count * sizeof(*heap.runs))};
+    uint32_t *sorted = index->runs;
+    int err = heap.runs ? 0 : -ENOMEM;
+
+    if (!err) {
+        *count = cut(r, sorted, &heap, NULL, NULL);
+        index->starts = hs_alloc_array(0, *count * sizeof(*index->starts));
+        index->runs = hs_alloc_array(LINE_BYTES, *count * sizeof(*index->runs));
+        if (index->starts && index->runs)
+            cut(r, sorted, &heap, index->starts, index->runs);
+        else
+            err = -ENOMEM;
+        hs_sys.free(sorted);
+    }
+    hs_sys.free(heap.runs);
+    return err;
+}
+
+/* How many units there are. */
+struct units {
+    unsigned shift;
+    uint64_t present, groups;
+};
+
+/* Whether units pay: 24 bytes a range are allowed in all, 16 are the runs, 1 is for the offsets. */
+static bool units_pay(const struct hs_ranges *r, struct units *u)
+{
+    uint64_t all = 1ull << 62, room = FREE_BYTES + 7 * (uint64_t)r->count;
+
+    for (size_t i = 0; i < r->count; i++)
+        all |= (r->runs[i].cpu - r->lowest) | (r->runs[i + 1].offset - r->runs[i].offset);
+    u->shift = (unsigned)__builtin_ctzll(all);
+    u->present = r->window_bytes >> u->shift;
+    u->groups = ((r->highest - r->lowest - 1) >> u->shift) / 64 + 1;
+    return u->present <= UINT32_MAX && u->groups <= room / sizeof(struct hs_unit_group) &&
+           u->present * sizeof(uint32_t) + u->groups * sizeof(struct hs_unit_group) <= room;
+}
+
+static void fill_units(const struct hs_ranges *r, const struct units *u,
+                       struct hs_host_index *index)
 {
     uint64_t before = 0;
 
-    index->form = form;
-    index->shift = c->shift;
-    index->groups = hs_alloc_array(0, c->groups * sizeof(*index->groups));
-    index->values = hs_alloc_array(0, c->set * sizeof(*index->values));
-    if (!index->groups || !index->values)
-        return -ENOMEM;
-    memset(index->groups, 0, c->groups * sizeof(*index->groups));
+    memset(index->groups, 0, u->groups * sizeof(*index->groups));
     for (size_t i = 0; i < r->count; i++) {
-        uint64_t bytes = r->runs[i + 1].offset - r->runs[i].offset;
-        uint64_t cell = (r->runs[i].cpu - index->lowest) >> c->shift;
-        uint64_t end = cell + (form == HS_HOST_UNITS ? bytes >> c->shift : 1);
+        uint64_t unit = (r->runs[i].cpu - r->lowest) >> u->shift;
+        uint64_t end = unit + ((r->runs[i + 1].offset - r->runs[i].offset) >> u->shift);
 
-        for (; cell < end; cell++)
-            index->groups[cell / 64].bits |= 1ull << cell % 64;
+        for (; unit < end; unit++)
+            index->groups[unit / 64].bits |= 1ull << unit % 64;
     }
-    for (uint64_t g = 0; g < c->groups; g++) {
+    for (uint64_t g = 0; g < u->groups; g++) {
         index->groups[g].before = before;
         before += hs_count_bits(index->groups[g].bits);
     }
-    fill_values(r, index);
-    return 0;
+    /* From last to first, so that of runs that overlap the one with the lowest offset stays. */
+    for (size_t i = r->count; i-- > 0;) {
+        uint64_t unit = (r->runs[i].cpu - r->lowest) >> u->shift;
+        uint64_t from = r->runs[i].offset >> u->shift, to = r->runs[i + 1].offset >> u->shift;
+
+        for (uint64_t k = to - from; k-- > 0;)
+            index->offsets[hs_unit_position(index, unit + k)] = (uint32_t)(from + k);
+    }
 }
 
-void hs_host_index_free(struct hs_host_index *index)
+static struct hs_host_index *build_units(const struct hs_ranges *r, const struct units *u)
 {
-    if (!index)
-        return;
-    hs_sys.free(index->groups);
-    hs_sys.free(index->values);
-    hs_sys.free(index->first);
-    hs_sys.free(index->order);
-    hs_sys.free(index->highest);
-    hs_sys.free(index);
+    struct hs_host_index *index = hs_sys.alloc(sizeof(*index));
+
+    if (index) {
+        memset(index, 0, sizeof(*index));
+        index->order.lowest = r->lowest;
+        index->unit_shift = u->shift;
+        index->groups = hs_alloc_array(0, u->groups * sizeof(*index->groups));
+        index->offsets = hs_alloc_array(0, u->present * sizeof(*index->offsets));
+    }
+    if (!index || !index->groups || !index->offsets) {
+        hs_error(-ENOMEM, "no memory for the index of %zu ranges", r->count);
+        hs_host_index_free(index);
+        return NULL;
+    }
+    fill_units(r, u, index);
+    return index;
+}
+
+static struct hs_host_index *build_order(const struct hs_ranges *r)
+{
+    struct hs_host_index arrays = {0}, *index = NULL;
+    struct numbers starts = {.count = r->count, .end = r->highest, .r = r, .index = &arrays};
+    int err = sort_runs(r, &arrays);
+
+    if (!err && r->aliased && overlaps(r, &arrays))
+        err = cut_runs(r, &arrays, &starts.count);
+    if (err)
+        hs_error(err, "no memory for the index of %zu ranges", r->count);
+    else
+        index = order_build(&starts, sizeof(*index));
+    if (!index) {
+        hs_sys.free(arrays.runs);
+        hs_sys.free(arrays.starts);
+        return NULL;
+    }
+    arrays.order = index->order;
+    *index = arrays;
+    return index;
 }
 
 struct hs_host_index *hs_host_index_build(const struct hs_ranges *r)
 {
-    struct hs_host_index *index = hs_sys.alloc(sizeof(*index));
-    struct cells cells;
-    int err;
+    struct units units;
+    struct hs_host_index *index = units_pay(r, &units) ? build_units(r, &units) : build_order(r);
 
-    if (!index) {
-        hs_error(-ENOMEM, "no memory for the index of %zu ranges", r->count);
-        return NULL;
-    }
-    memset(index, 0, sizeof(*index));
-    index->form = HS_HOST_SORTED;
-    index->lowest = r->lowest;
-    index->span = r->highest - r->lowest;
-    if (affordable(r, index, &cells, HS_HOST_UNITS))
-        err = build_cells(r, index, &cells, HS_HOST_UNITS);
-    else if (affordable(r, index, &cells, HS_HOST_STARTS))
-        err = build_cells(r, index, &cells, HS_HOST_STARTS);
-    else
-        err = build_sorted(r, index);
-    if (err) {
-        hs_error(err, "no memory for the index of %zu ranges", r->count);
-        hs_host_index_free(index);
-        return NULL;
-    }
+    if (index)
+        index->span = r->highest - r->lowest;
     return index;
 }
 
-static bool in_run(const struct hs_ranges *r, size_t run, uint64_t address, uint64_t *offset)
+void hs_host_index_free(struct hs_host_index *index)
 {
+    if (index) {
+        hs_sys.free(index->runs);
+        hs_sys.free(index->starts);
+        hs_sys.free(index->groups);
+        hs_sys.free(index->offsets);
+    }
+    hs_sys.free(index);
+}
+
+size_t hs_lookup_offset(const struct hs_ranges *r, const struct hs_order *order, uint64_t offset)
+{
+    size_t run;
+
+    if (order && hs_lookup_offset_quick(r, order, offset, &run))
+        return run;
+    return hs_ranges_find(r, offset);
+}
+
+/* The last piece before position that starts at or below an address; there is one. */
+static size_t piece_before(const struct hs_ranges *r, const struct hs_host_index *index,
+                           size_t position, uint64_t address)
+{
+    size_t high = position, low, step = 1; /* high starts above the address */
+
+    for (; step < high && piece_start(r, index, high - step) > address; step *= 2)
+        high -= step;
+    low = step < high ? high - step : 0;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (piece_start(r, index, middle) > address)
+            high = middle;
+        else
+            low = middle;
+    }
+    return low;
+}
+
+bool hs_lookup_host(const struct hs_ranges *r, const struct hs_host_index *index, uint64_t address,
+                    uint64_t *offset)
+{
+    size_t position, run;
+
+    if (address - index->order.lowest >= index->span)
+        return false;
+    if (index->groups)
+        return hs_lookup_unit(index, address - index->order.lowest, offset);
+    position = hs_order_find(&index->order, address, index->runs);
+    if (piece_start(r, index, position) > address)
+        position = piece_before(r, index, position, address);
+    run = index->runs ? index->runs[position] : position;
     *offset = r->runs[run].offset + (address - r->runs[run].cpu);
-    return address >= r->runs[run].cpu && *offset < r->runs[run + 1].offset;
-}
-
-/* The last run that starts in the address's cell or before it: one always does. */
-static bool lookup_start(const struct hs_ranges *r, const struct hs_host_index *index,
-                         uint64_t address, uint64_t *offset)
-{
-    uint64_t cell = (address - index->lowest) >> index->shift;
-    const struct hs_bit_group *group = &index->groups[cell / 64];
-    uint64_t upto = group->bits & (~0ull >> (63 - cell % 64));
-
-    return in_run(r, index->values[group->before + hs_count_bits(upto) - 1], address, offset);
-}
-
-bool hs_lookup_host_run(const struct hs_ranges *r, const struct hs_host_index *index,
-                        uint64_t address, uint64_t *offset)
-{
-    size_t low, left, bucket;
-    bool found = false;
-
-    if (index->form == HS_HOST_STARTS)
-        return lookup_start(r, index, address, offset);
-    bucket = (size_t)((address - index->lowest) >> index->shift);
-    low = index->first[bucket];
-    left = index->first[bucket + 1] - low + 1;
-    while (left > 1) { /* the last run that starts at or below the address */
-        size_t half = left / 2;
-
-        low += half * (size_t)(r->runs[run_at(index, low + half)].cpu <= address);
-        left -= half;
-    }
-    if (!index->highest) /* no runs overlap: this one or none */
-        return in_run(r, run_at(index, low), address, offset);
-    for (;; low--) {
-        size_t run = run_at(index, low);
-        uint64_t at = r->runs[run].offset + (address - r->runs[run].cpu);
-
-        if (address >= r->runs[run].cpu && address < run_end(r, run) && (!found || at < *offset)) {
-            *offset = at;
-            found = true;
-        }
-        if (low == 0 || index->highest[low - 1] <= address)
-            return found;
-    }
+    return *offset < r->runs[run + 1].offset;
 }

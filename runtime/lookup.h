@@ -2,11 +2,16 @@
 /*
  * Which run holds a window offset, and which window offset a host address has. An index over a
  * sealed list, built when first asked for, then only read: any number of threads at once, without a
- * lock. The searches that decide the cost of a translation are inline.
+ * lock.
+ *
+ * Both directions ask the same of a sequence of ascending numbers: which is the last one at or
+ * below mine? One structure, the order, answers that. Only host addresses of lists whose memory
+ * lies close together, in pages or blocks, have something cheaper: units.
  */
 #ifndef HS_LOOKUP_H
 #define HS_LOOKUP_H
 
+#include <emmintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,80 +22,124 @@
 extern "C" {
 #endif
 
+#define HS_LINE_KEYS 16u
+#define HS_KEY_BIAS (1u << 15)
+
 /*
- * Offsets to runs. Where sizes are alike, a multiplication tells the run, give or take two: nothing
- * is kept then. Elsewhere buckets of equal size, each of which names the run at its start: 2 bytes
- * a run.
+ * The span is cut into equal blocks. What a block has of the numbers' part of it, from its first
+ * number to its last one, is cut into equal buckets, as many as suit their count: where they are
+ * spread evenly 4 to 8 of them share a bucket. A bucket knows its first number's position. Of each
+ * number the key keeps the 16 bits that tell where in its bucket it is: exactly, if the bucket has
+ * at most 2^16 pages. In wider ones numbers that are close together may look alike; the true answer
+ * is then before the one found.
  */
-struct hs_offset_index {
-    uint64_t scale; /* runs per page of the window, times 2^32; 0: use the buckets */
-    unsigned shift;
-    size_t buckets;
-    uint32_t first[]; /* buckets + 1 */
+struct hs_block {
+    uint64_t first, extent; /* number, from the lowest one on; distance of the last one */
+    uint32_t bucket;        /* number of the first one */
+    uint8_t shift;          /* of a bucket */
+    uint8_t key_shift;      /* of the 16 bits */
 };
 
-/*
- * Host addresses to runs, in the cheapest form that the list allows (hs_host_index_build()):
- * UNITS   every run is a multiple of a unit and few units lie between runs: a bit for each unit of
- *         the span, and the window offset of each one that is there. One load after the bit's.
- * STARTS  runs lie close together: a bit for each place where a run starts, and that run's number.
- * SORTED  anything: the runs' order by address, entered through buckets of equal size.
- */
-enum hs_host_form { HS_HOST_UNITS, HS_HOST_STARTS, HS_HOST_SORTED };
+struct hs_order {
+    uint64_t lowest;
+    unsigned shift; /* of a block */
+    struct hs_block *blocks;
+    uint32_t *first; /* buckets + 1: position of the first number in it or after it */
+    int16_t *keys;   /* less 2^15, because SSE2 compares signed numbers only */
+};
 
-/* 64 bits of the span, and how many are set before them. */
-struct hs_bit_group {
+/* Window offsets: each fourth run's is in the order. */
+#define HS_GROUP_RUNS 4u
+
+/* 64 units of the span, and how many are there before them. */
+struct hs_unit_group {
     uint64_t bits;
     uint64_t before;
 };
 
+/*
+ * Host addresses. Units, if every run is a multiple of one and few lie between runs: a bit for each
+ * unit of the span, and the window offset of each that is there. Otherwise the order of the runs'
+ * starts; where runs overlap, of the pieces of memory that belong to one run, the one with the
+ * lowest offset there.
+ */
 struct hs_host_index {
-    enum hs_host_form form;
-    unsigned shift; /* of a unit or bucket */
-    uint64_t lowest, span;
-    struct hs_bit_group *groups;
-    uint32_t *values; /* by position of the bit: offset in units, or run */
+    struct hs_order order;
+    uint64_t span;
+    uint32_t *runs;   /* by ascending address; null: the list itself ascends */
+    uint64_t *starts; /* of the pieces; null where no runs overlap: a piece is a run */
 
-    size_t buckets;
-    uint32_t *first; /* buckets + 1: position in order of the last run that starts at or below it */
-    uint32_t *order; /* runs by ascending host address; null: as they are */
-    uint64_t *highest; /* by position: the highest end so far; null where no runs overlap */
+    struct hs_unit_group *groups; /* null: use the order, of which units need lowest only */
+    uint32_t *offsets;            /* in units */
+    unsigned unit_shift;
 };
 
-/* Null with a text if there is no memory. The offset index is one block: hs_sys.free() frees it. */
-struct hs_offset_index *hs_offset_index_build(const struct hs_ranges *r);
+/* Null with a text if there is no memory. The first is one allocation, which hs_sys.free() frees,
+ * and for lists of HS_GROUP_RUNS and more runs. */
+struct hs_order *hs_offset_index_build(const struct hs_ranges *r);
 struct hs_host_index *hs_host_index_build(const struct hs_ranges *r);
 void hs_host_index_free(struct hs_host_index *index);
 
-size_t hs_lookup_offset_in_bucket(const struct hs_ranges *r, const struct hs_offset_index *index,
-                                  uint64_t offset);
-bool hs_lookup_host_run(const struct hs_ranges *r, const struct hs_host_index *index,
-                        uint64_t address, uint64_t *offset);
+/* The run that holds an offset below window_bytes. order may be null: a plain binary search then.
+ */
+size_t hs_lookup_offset(const struct hs_ranges *r, const struct hs_order *order, uint64_t offset);
 
-/* The run that a multiplication names; the true one is near. scale is rounded up: it may be one too
- * many. */
-static inline size_t hs_guess_run(const struct hs_ranges *r, uint64_t scale, uint64_t offset)
+/* True and the lowest window offset of a host address, if the list holds it. */
+bool hs_lookup_host(const struct hs_ranges *r, const struct hs_host_index *index, uint64_t address,
+                    uint64_t *offset);
+
+/*
+ * The same without a call and, all in all, in some fifty instructions: how many fit a processor's
+ * window decides how many lookups wait for memory at the same time. False where that does not do.
+ */
+
+/*
+ * The position of the last number at or below one that is not below the lowest, or a later one.
+ * Starts to load what beside holds at the bucket's positions, unless it is null.
+ */
+static inline size_t hs_order_find(const struct hs_order *order, uint64_t number,
+                                   const uint32_t *beside)
 {
-    size_t run = (size_t)((offset / HS_PAGE_BYTES * scale) >> 32);
+    uint64_t at = number - order->lowest;
+    const struct hs_block *block = &order->blocks[at >> order->shift];
+    /* Before the block's first number: beyond the last one. */
+    uint64_t in = at - block->first < block->extent ? at - block->first : block->extent;
+    const uint32_t *bucket = &order->first[block->bucket + (in >> block->shift)];
+    size_t first = bucket[0], count = bucket[1] - first;
+    int16_t key = (int16_t)((in >> block->key_shift) - HS_KEY_BIAS);
+    const __m128i *keys;
+    __m128i all;
+    unsigned above;
 
-    return run < r->count ? run : r->count - 1;
+    if (beside)
+        __builtin_prefetch(&beside[first]);
+    while (__builtin_expect(count > HS_LINE_KEYS, 0)) {
+        size_t half = count / 2;
+
+        first += order->keys[first + half] <= key ? half : 0;
+        count -= half;
+    }
+    keys = (const __m128i *)(const void *)&order->keys[first];
+    all = _mm_set1_epi16(key);
+    above = (unsigned)_mm_movemask_epi8(
+        _mm_packs_epi16(_mm_cmpgt_epi16(_mm_loadu_si128(&keys[0]), all),
+                        _mm_cmpgt_epi16(_mm_loadu_si128(&keys[1]), all)));
+    /* Bit count ends the bucket. None at or below in there: the last one before it. */
+    return first + (unsigned)__builtin_ctz(above | 1u << count) - 1;
 }
 
-/* The run that holds an offset below window_bytes. index may be null: a plain binary search then.
- */
-static inline size_t hs_lookup_offset(const struct hs_ranges *r,
-                                      const struct hs_offset_index *index, uint64_t offset)
+static inline bool hs_lookup_offset_quick(const struct hs_ranges *r, const struct hs_order *order,
+                                          uint64_t offset, size_t *run)
 {
-    size_t run;
+    size_t first = hs_order_find(order, offset, NULL) * HS_GROUP_RUNS;
+    size_t last_group = r->count - HS_GROUP_RUNS;
+    const struct hs_run *group;
 
-    if (!index || !index->scale)
-        return hs_lookup_offset_in_bucket(r, index, offset);
-    run = hs_guess_run(r, index->scale, offset);
-    while (r->runs[run].offset > offset)
-        run--;
-    while (r->runs[run + 1].offset <= offset)
-        run++;
-    return run;
+    first = first < last_group ? first : last_group;
+    group = &r->runs[first];
+    *run = first + (group[1].offset <= offset) + (group[2].offset <= offset) +
+           (group[3].offset <= offset);
+    return group->offset <= offset;
 }
 
 /* The number of set bits; the baseline x86-64 has no instruction for it. */
@@ -102,29 +151,42 @@ static inline unsigned hs_count_bits(uint64_t bits)
     return (unsigned)((bits * 0x0101010101010101) >> 56);
 }
 
-/*
- * True and the lowest window offset of a host address, if the list holds it. Where overlap is
- * allowed the SORTED form looks at each run that overlaps the address's surroundings.
- */
-static inline bool hs_lookup_host(const struct hs_ranges *r, const struct hs_host_index *index,
-                                  uint64_t address, uint64_t *offset)
+static inline size_t hs_unit_position(const struct hs_host_index *index, uint64_t unit)
 {
-    uint64_t at = address - index->lowest, unit, bit;
-    const struct hs_bit_group *group;
+    const struct hs_unit_group *group = &index->groups[unit / 64];
 
-    if (at >= index->span)
+    return group->before + hs_count_bits(group->bits & ((1ull << unit % 64) - 1));
+}
+
+/* at: from the lowest address. False: the list does not hold it. */
+static inline bool hs_lookup_unit(const struct hs_host_index *index, uint64_t at, uint64_t *offset)
+{
+    uint64_t unit = at >> index->unit_shift;
+
+    if (!(index->groups[unit / 64].bits >> unit % 64 & 1))
         return false;
-    if (index->form != HS_HOST_UNITS)
-        return hs_lookup_host_run(r, index, address, offset);
-    unit = at >> index->shift;
-    group = &index->groups[unit / 64];
-    bit = 1ull << unit % 64;
-    if (!(group->bits & bit))
-        return false;
-    *offset = ((uint64_t)index->values[group->before + hs_count_bits(group->bits & (bit - 1))]
-               << index->shift) +
-              (at & ((1ull << index->shift) - 1));
+    *offset = ((uint64_t)index->offsets[hs_unit_position(index, unit)] << index->unit_shift) +
+              (at & ((1ull << index->unit_shift) - 1));
     return true;
+}
+
+/* False: the list does not hold it, or that is not quickly told. */
+static inline bool hs_lookup_host_quick(const struct hs_ranges *r,
+                                        const struct hs_host_index *index, uint64_t address,
+                                        uint64_t *offset)
+{
+    size_t position, run;
+
+    if (address - index->order.lowest >= index->span)
+        return false;
+    if (index->groups)
+        return hs_lookup_unit(index, address - index->order.lowest, offset);
+    if (index->starts)
+        return false;
+    position = hs_order_find(&index->order, address, index->runs);
+    run = index->runs ? index->runs[position] : position;
+    *offset = r->runs[run].offset + (address - r->runs[run].cpu);
+    return address >= r->runs[run].cpu && *offset < r->runs[run + 1].offset;
 }
 
 #ifdef __cplusplus

@@ -29,7 +29,7 @@ enum hs_backing_kind {
 
 struct hs_backing;
 struct hs_suballoc;
-struct hs_offset_index;
+struct hs_order;
 struct hs_host_index;
 
 /*
@@ -84,9 +84,9 @@ struct hs_pool {
     pthread_mutex_t blocks_lock;
     struct hs_suballoc *blocks; /* made by the first allocation; see pool_blocks.h */
 
-    struct hs_offset_index *by_offset; /* atomic; null until first asked for (lookup.h) */
-    struct hs_host_index *by_host;     /* atomic; the same */
-    pthread_mutex_t index_lock;        /* who builds them */
+    struct hs_order *by_offset;    /* atomic; null until first asked for (lookup.h) */
+    struct hs_host_index *by_host; /* atomic; the same */
+    pthread_mutex_t index_lock;    /* who builds them */
 
     pthread_mutex_t lock; /* devices and backing, against grant and revoke */
     unsigned users;       /* atomic; see registry.h */

@@ -410,13 +410,12 @@ static void set_state(const struct hs_pool *pool, uintptr_t state)
 
 struct hs_pool *hs_registry_find(uint64_t address)
 {
-    struct hs_pool *pool;
+    struct hs_epoch_slot *slot = hs_epoch_enter();
+    struct hs_pool *pool = hs_registry_peek(address);
 
-    hs_epoch_enter();
-    pool = hs_registry_peek(address);
     if (pool)
         hs_registry_hold(pool);
-    hs_epoch_exit();
+    hs_epoch_exit(slot);
     return pool;
 }
 

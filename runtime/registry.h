@@ -34,19 +34,18 @@ enum { HS_BY_WINDOW, HS_BY_HOST, HS_BY_HOST_WINDOW };
 extern uint64_t hs_registry_version __attribute__((visibility("hidden")));
 
 /*
- * Inside of a read section (epoch.h): what the thread found last, if it is still there and the
- * address lies in its span, where no other pool is; null says nothing.
+ * Inside of a read section (epoch.h), with its slot: what the thread found last, if it is still
+ * there and the address lies in its span, where no other pool is; null says nothing.
  */
-static inline struct hs_pool *hs_registry_peek_last(int which, uint64_t address)
+static inline struct hs_pool *hs_registry_peek_last(const struct hs_epoch_slot *slot, int which,
+                                                    uint64_t address)
 {
-    const struct hs_epoch_slot *self = hs_epoch_self;
-
-    if (!self ||
-        self->found[which].version != __atomic_load_n(&hs_registry_version, __ATOMIC_ACQUIRE))
+    if (!slot ||
+        slot->found[which].version != __atomic_load_n(&hs_registry_version, __ATOMIC_ACQUIRE))
         return NULL;
-    if (address - self->found[which].start >= self->found[which].bytes)
+    if (address - slot->found[which].start >= slot->found[which].bytes)
         return NULL;
-    return (struct hs_pool *)self->found[which].what;
+    return (struct hs_pool *)slot->found[which].what;
 }
 
 /* As hs_registry_find(), inside of a read section: valid until the section ends, not held. */

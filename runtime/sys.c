@@ -25,6 +25,14 @@ static void *sys_mremap(void *old, size_t old_bytes, size_t new_bytes, int flags
     return mremap(old, old_bytes, new_bytes, flags, wanted);
 }
 
+/* aligned_alloc() may want multiples of the alignment; this does not. */
+static void *sys_alloc_aligned(size_t alignment, size_t bytes)
+{
+    void *memory;
+
+    return posix_memalign(&memory, alignment, bytes) ? NULL : memory;
+}
+
 struct hs_sys_ops hs_sys = {
     .open = sys_open,
     .close = close,
@@ -36,27 +44,19 @@ struct hs_sys_ops hs_sys = {
     .mremap = sys_mremap,
     .madvise = madvise,
     .alloc = malloc,
-    .alloc_aligned = aligned_alloc,
+    .alloc_aligned = sys_alloc_aligned,
     .free = free,
 };
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20) /* x86-64 */
 
-static size_t round_up(size_t bytes, size_t alignment)
-{
-    return (bytes + alignment - 1) / alignment * alignment;
-}
-
 void *hs_alloc_array(size_t alignment, size_t bytes)
 {
     void *memory;
 
-    if (bytes > SIZE_MAX - HUGE_PAGE_BYTES)
-        return NULL;
     if (bytes < HUGE_PAGE_BYTES)
-        return alignment ? hs_sys.alloc_aligned(alignment, round_up(bytes, alignment))
-                         : hs_sys.alloc(bytes);
-    memory = hs_sys.alloc_aligned(HUGE_PAGE_BYTES, round_up(bytes, HUGE_PAGE_BYTES));
+        return alignment ? hs_sys.alloc_aligned(alignment, bytes) : hs_sys.alloc(bytes);
+    memory = hs_sys.alloc_aligned(HUGE_PAGE_BYTES, bytes);
     /* Only an advice: without it the array works too. The rest of the last huge page is left out,
      * so that no memory is used that nobody asked for. */
     if (memory)

@@ -26,7 +26,7 @@ struct hs_sys_ops {
     void *(*mremap)(void *old, size_t old_bytes, size_t new_bytes, int flags, void *wanted);
     int (*madvise)(void *addr, size_t bytes, int advice);
     void *(*alloc)(size_t bytes);                           /* malloc */
-    void *(*alloc_aligned)(size_t alignment, size_t bytes); /* aligned_alloc */
+    void *(*alloc_aligned)(size_t alignment, size_t bytes); /* as of posix_memalign() */
     void (*free)(void *memory);
 };
 
@@ -35,7 +35,7 @@ extern struct hs_sys_ops hs_sys;
 /*
  * Memory for an array that may be large: from 2 MiB on aligned to, and as far as it fills them,
  * made of huge pages where the system has them. That saves most page faults while it is filled, and
- * TLB misses while it is read at random. alignment: as of aligned_alloc(), at most 2 MiB; 0: any.
+ * TLB misses while it is read at random. alignment: as of posix_memalign(), at most 2 MiB; 0: any.
  * hs_sys.free() frees it.
  */
 void *hs_alloc_array(size_t alignment, size_t bytes);

@@ -11,9 +11,9 @@
 #include "registry.h"
 
 /* Inside of a read section or with the pool held. */
-static struct hs_offset_index *make_offset_index(struct hs_pool *pool)
+static struct hs_order *make_offset_index(struct hs_pool *pool)
 {
-    struct hs_offset_index *index;
+    struct hs_order *index;
 
     pthread_mutex_lock(&pool->index_lock);
     index = pool->by_offset;
@@ -26,9 +26,9 @@ static struct hs_offset_index *make_offset_index(struct hs_pool *pool)
 }
 
 /* Null: a short list, or no memory; a plain search does then. */
-static inline const struct hs_offset_index *offset_index(struct hs_pool *pool)
+static const struct hs_order *offset_index(struct hs_pool *pool)
 {
-    struct hs_offset_index *index = __atomic_load_n(&pool->by_offset, __ATOMIC_ACQUIRE);
+    struct hs_order *index = __atomic_load_n(&pool->by_offset, __ATOMIC_ACQUIRE);
 
     if (index || pool->ranges.count < 8)
         return index;
@@ -57,7 +57,7 @@ static int offset_in_host_window(const struct hs_pool *pool, uint64_t host, uint
 }
 
 /* 0, -ENOENT or -ENOMEM; the offset counts from the pool's first byte. */
-static inline int offset_in_pool(struct hs_pool *pool, uint64_t host, uint64_t *offset)
+static int offset_in_pool(struct hs_pool *pool, uint64_t host, uint64_t *offset)
 {
     const struct hs_host_index *index = __atomic_load_n(&pool->by_host, __ATOMIC_ACQUIRE);
 
@@ -72,8 +72,7 @@ static inline int offset_in_pool(struct hs_pool *pool, uint64_t host, uint64_t *
 }
 
 /* The same in whichever pool; inside of a read section. -ENOENT leaves *pool null. */
-static __attribute__((noinline)) int search_pools(uint64_t host, struct hs_pool **pool,
-                                                  uint64_t *offset)
+static int search_pools(uint64_t host, struct hs_pool **pool, uint64_t *offset)
 {
     struct hs_registry_cursor cursor = {0};
     int err = -ENOENT;
@@ -87,32 +86,19 @@ static __attribute__((noinline)) int search_pools(uint64_t host, struct hs_pool 
     return *pool ? offset_in_host_window(*pool, host, offset) : -ENOENT;
 }
 
-static inline int peek_by_host(uint64_t host, struct hs_pool **pool, uint64_t *offset)
-{
-    int err;
-
-    *pool = hs_registry_peek_last(HS_BY_HOST, host);
-    err = *pool ? offset_in_pool(*pool, host, offset) : -ENOENT;
-    return err == -ENOENT ? search_pools(host, pool, offset) : err;
-}
-
-static inline struct hs_pool *peek_by_device(uint64_t device)
-{
-    struct hs_pool *pool = hs_registry_peek_last(HS_BY_WINDOW, device);
-
-    return pool ? pool : hs_registry_peek(device);
-}
-
 int hs_translate_to_device(struct hs_pool *pool, uint64_t host, uint64_t *device)
 {
+    struct hs_epoch_slot *slot = hs_epoch_enter();
     uint64_t offset = 0;
     int err;
 
-    hs_epoch_enter();
-    err = pool ? offset_in_pool(pool, host, &offset) : peek_by_host(host, &pool, &offset);
+    if (pool)
+        err = offset_in_pool(pool, host, &offset);
+    else
+        err = search_pools(host, &pool, &offset);
     if (!err)
         *device = hs_pool_device_address(pool) + offset;
-    hs_epoch_exit();
+    hs_epoch_exit(slot);
     if (err == -ENOENT)
         hs_error(err, "%p is in no registered range", (void *)(uintptr_t)host);
     return err;
@@ -123,7 +109,7 @@ int hs_translate_span(struct hs_pool *pool, uint64_t offset, uint64_t bytes,
 {
     const struct hs_ranges *r = &pool->ranges;
     uint64_t start = offset + r->head, at = start, end = at + bytes;
-    const struct hs_offset_index *index;
+    const struct hs_order *index;
     const struct hs_run *run;
     size_t written = 0;
 
@@ -157,16 +143,15 @@ int hs_translate_span(struct hs_pool *pool, uint64_t offset, uint64_t bytes,
 int hs_translate_to_host(uint64_t device, uint64_t bytes, struct hs_host_range *list, size_t room,
                          size_t *count, uint64_t *covered)
 {
-    struct hs_pool *pool;
+    struct hs_epoch_slot *slot = hs_epoch_enter();
+    struct hs_pool *pool = hs_registry_peek(device);
     int err = -ENOENT;
 
-    hs_epoch_enter();
-    pool = peek_by_device(device);
-    if (pool && device >= hs_pool_device_address(pool) &&
-        device - hs_pool_device_address(pool) < pool->ranges.bytes)
+    /* Before the first byte: beyond the last one. */
+    if (pool && device - hs_pool_device_address(pool) < pool->ranges.bytes)
         err = hs_translate_span(pool, device - hs_pool_device_address(pool), bytes, list, room,
                                 count, covered);
-    hs_epoch_exit();
+    hs_epoch_exit(slot);
     if (err == -ENOENT)
         hs_error(err, "%p is in no window", (void *)(uintptr_t)device);
     return err;
@@ -174,21 +159,20 @@ int hs_translate_to_host(uint64_t device, uint64_t bytes, struct hs_host_range *
 
 int hs_translate_find(uint64_t address, struct hs_pool **pool, uint64_t *offset, bool *is_device)
 {
+    struct hs_epoch_slot *slot = hs_epoch_enter();
     int err = -ENOENT;
 
-    hs_epoch_enter();
-    *pool = peek_by_device(address);
+    *pool = hs_registry_peek(address);
     *is_device = *pool;
     if (*pool) {
         *offset = address - hs_pool_device_address(*pool);
-        err = address >= hs_pool_device_address(*pool) && *offset < (*pool)->ranges.bytes ? 0
-                                                                                          : -ENOENT;
+        err = *offset < (*pool)->ranges.bytes ? 0 : -ENOENT;
     } else {
-        err = peek_by_host(address, pool, offset);
+        err = search_pools(address, pool, offset);
     }
     if (!err)
         hs_registry_hold(*pool);
-    hs_epoch_exit();
+    hs_epoch_exit(slot);
     if (err == -ENOENT)
         hs_error(err, "%p is in no window and in no registered range", (void *)(uintptr_t)address);
     return err;

@@ -132,6 +132,7 @@ static long long bytes_of(void *memory)
     return (long long)(present * PAGE);
 }
 
+static struct hs_sys_ops real;
 static void *blocks[16]; /* allocated through the table and not freed */
 
 static void *remember(void *block)
@@ -153,7 +154,7 @@ static void *remembering_alloc(size_t bytes)
 
 static void *remembering_alloc_aligned(size_t alignment, size_t bytes)
 {
-    return remember(aligned_alloc(alignment, bytes));
+    return remember(real.alloc_aligned(alignment, bytes));
 }
 
 static void forgetting_free(void *block)
@@ -552,6 +553,7 @@ static void bench_memory(const char *registered, const char *indexed, bool mixed
         fill_mixed(list, range_count);
     else
         fill_list(list, range_count, SHUFFLED);
+    real = hs_sys;
     hs_sys.alloc = remembering_alloc;
     hs_sys.alloc_aligned = remembering_alloc_aligned;
     hs_sys.free = forgetting_free;
@@ -562,9 +564,7 @@ static void bench_memory(const char *registered, const char *indexed, bool mixed
         die("translation");
     add_bytes(indexed, kept_bytes());
     do_unregister(window);
-    hs_sys.alloc = malloc;
-    hs_sys.alloc_aligned = aligned_alloc;
-    hs_sys.free = free;
+    hs_sys = real;
     free(list);
 }
 

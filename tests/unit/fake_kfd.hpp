@@ -96,8 +96,9 @@ class FakeKfd
             return current->fails(ENOMEM) ? nullptr : current->remember(std::malloc(bytes));
         };
         hs_sys.alloc_aligned = [](size_t alignment, size_t bytes) {
-            return current->fails(ENOMEM) ? nullptr
-                                          : current->remember(std::aligned_alloc(alignment, bytes));
+            return current->fails(ENOMEM)
+                       ? nullptr
+                       : current->remember(current->saved_.alloc_aligned(alignment, bytes));
         };
         hs_sys.free = [](void *block) {
             current->blocks_.erase(block);

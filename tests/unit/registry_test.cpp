@@ -115,10 +115,10 @@ std::set<hs_pool *> found_by_host(uint64_t address)
 {
     hs_registry_cursor cursor{};
     std::set<hs_pool *> all;
-    hs_epoch_enter();
+    hs_epoch_slot *slot = hs_epoch_enter();
     while (hs_pool *pool = hs_registry_peek_host(address, &cursor))
         all.insert(pool);
-    hs_epoch_exit();
+    hs_epoch_exit(slot);
     return all;
 }
 
@@ -154,11 +154,11 @@ TEST_CASE("every pool whose host memory spans an address is found, whatever came
         if (!pools.empty()) {
             HostPool *one = pools[random() % pools.size()].get();
             for (int again = 0; again < 2; again++) { // the second time the thread remembers it
-                hs_epoch_enter();
-                hs_pool *last = hs_registry_peek_last(HS_BY_WINDOW, one->gpu_base + 5);
+                hs_epoch_slot *slot = hs_epoch_enter();
+                hs_pool *last = hs_registry_peek_last(slot, HS_BY_WINDOW, one->gpu_base + 5);
                 wrong += (last != nullptr && last != one) || (again == 1 && last != one);
                 wrong += hs_registry_peek(one->gpu_base + 5) != one;
-                hs_epoch_exit();
+                hs_epoch_exit(slot);
             }
         }
     }
@@ -174,21 +174,21 @@ TEST_CASE("what a thread remembers is forgotten when its pool goes or another on
     HostPool a(0x200000, 0x10000, 0x20000), b(0x400000, 0x14000, 0x15000);
     REQUIRE(hs_registry_add(&a) == 0);
     CHECK(found_by_host(0x14000) == std::set<hs_pool *>{&a});
-    hs_epoch_enter();
-    CHECK(hs_registry_peek_last(HS_BY_HOST, 0x14000) == &a);
-    hs_epoch_exit();
+    hs_epoch_slot *slot = hs_epoch_enter();
+    CHECK(hs_registry_peek_last(slot, HS_BY_HOST, 0x14000) == &a);
+    hs_epoch_exit(slot);
 
     REQUIRE(hs_registry_add(&b) == 0);
     CHECK(found_by_host(0x14000) == std::set<hs_pool *>{&a, &b});
-    hs_epoch_enter();
-    CHECK(hs_registry_peek_last(HS_BY_HOST, 0x14000) == nullptr); // not alone there
-    hs_epoch_exit();
+    slot = hs_epoch_enter();
+    CHECK(hs_registry_peek_last(slot, HS_BY_HOST, 0x14000) == nullptr); // not alone there
+    hs_epoch_exit(slot);
 
     remove(&b);
     remove(&a);
-    hs_epoch_enter();
-    CHECK(hs_registry_peek_last(HS_BY_HOST, 0x14000) == nullptr);
-    hs_epoch_exit();
+    slot = hs_epoch_enter();
+    CHECK(hs_registry_peek_last(slot, HS_BY_HOST, 0x14000) == nullptr);
+    hs_epoch_exit(slot);
 }
 
 TEST_CASE("without memory a pool is not remembered, and nothing else changes")
