@@ -272,12 +272,14 @@ struct figure {
     double floor, target; /* target 0: none */
 };
 
-static struct figure figures[32];
+static struct figure figures[48];
 static size_t figure_count;
 
 static void add(const char *name, const char *unit, struct sample value, double target,
                 double floor, const char *floor_name)
 {
+    if (figure_count == sizeof(figures) / sizeof(figures[0]))
+        die("too many figures");
     figures[figure_count++] = (struct figure){.name = name,
                                               .unit = unit,
                                               .value = value,
@@ -307,7 +309,8 @@ static bool meets(const struct figure *f)
 static void print_table(double load)
 {
     printf("%zu one-page ranges; system calls replaced by empty functions, page faults real; best "
-           "and median of %u;\n%ld cores, load %.1f: on a machine that does other things the best "
+           "and median of %u (lookups: four times as many);\n%ld cores, load %.1f: on a machine "
+           "that does other things the best "
            "is nearer to the truth\n\n",
            range_count, repeat, sysconf(_SC_NPROCESSORS_ONLN), load);
     printf("%-34s %9s %9s %8s %-7s %8s\n", "", "best", "median", "target", "", "floor");
@@ -316,7 +319,7 @@ static void print_table(double load)
 
         printf("%-34s %9.2f %9.2f ", f->name, f->value.best, f->value.median);
         if (f->target > 0)
-            printf("%8.0f %-7s ", f->target, meets(f) ? "met" : "MISSED");
+            printf("%8.4g %-7s ", f->target, meets(f) ? "met" : "MISSED");
         else
             printf("%8s %-7s ", "", "");
         if (f->floor_name)
@@ -356,37 +359,40 @@ static uint64_t random64(void)
     return random_state;
 }
 
-enum order { ASCENDING, SHUFFLED, SHUFFLED_SPARSE };
+/*
+ * Lists whose ranges never touch; addresses are numbers only: nothing is mapped there. UNEVEN:
+ * three places terabytes apart, sizes from a page to 4 MiB.
+ */
+enum shape { ASCENDING, DENSE, SPARSE, MIXED, UNEVEN };
 
-/* Pages that never touch; their addresses are numbers only: nothing is mapped there. */
-static void fill_list(hipScatterRange *list, size_t count, enum order order)
+static void fill_list(hipScatterRange *list, size_t count, enum shape shape)
 {
-    uint64_t stride = order == SHUFFLED_SPARSE ? (1ull << 45) / count / PAGE * PAGE : 2 * PAGE;
+    const uint64_t sparse_gap = 2 * ((1ull << 45) / PAGE / count) - 2; /* 32 TiB in all */
+    uint64_t at = FIRST_HOST / PAGE;
 
-    for (size_t i = 0; i < count; i++)
-        list[i] =
-            (hipScatterRange){.base = (void *)(uintptr_t)(FIRST_HOST + i * stride), .size = PAGE};
-    if (order == ASCENDING)
-        return;
-    for (size_t i = count; i > 1; i--) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t pages = 1, gap = 1;
+
+        if (shape == SPARSE) {
+            gap += random64() % sparse_gap;
+        } else if (shape == MIXED) {
+            pages += random64() % 8;
+            gap += random64() % 8;
+        } else if (shape == UNEVEN) {
+            pages <<= random64() % 11;
+            gap <<= random64() % 6;
+            if (i == count / 3 || i == count / 3 * 2)
+                at += 1ull << 31;
+        }
+        list[i] = (hipScatterRange){.base = (void *)(uintptr_t)(at * PAGE), .size = pages * PAGE};
+        at += pages + gap;
+    }
+    for (size_t i = shape == ASCENDING ? 0 : count; i > 1; i--) {
         size_t k = random64() % i;
         hipScatterRange swap = list[i - 1];
 
         list[i - 1] = list[k];
         list[k] = swap;
-    }
-}
-
-/* Runs of 1 to 8 pages with gaps as large, shuffled: nothing can be computed, all is searched. */
-static void fill_mixed(hipScatterRange *list, size_t count)
-{
-    fill_list(list, count, SHUFFLED); /* its order */
-    for (size_t i = 0; i < count; i++) {
-        uint64_t pages = 1 + random64() % 8;
-        size_t place = ((uintptr_t)list[i].base - FIRST_HOST) / (2 * PAGE);
-
-        list[i].size = pages * PAGE;
-        list[i].base = (void *)(uintptr_t)(FIRST_HOST + place * 10 * PAGE + random64() % 2 * PAGE);
     }
 }
 
@@ -455,7 +461,7 @@ static void bench_registration(void)
     hipScatterRange *list = must(malloc(range_count * sizeof(*list)));
     double *times = must(calloc(2 * repeat, sizeof(*times))), floor;
 
-    for (enum order order = ASCENDING; order <= SHUFFLED_SPARSE; order++) {
+    for (enum shape order = ASCENDING; order <= SPARSE; order++) {
         fill_list(list, range_count, order);
         floor = memcpy_floor(list);
         for (unsigned r = 0; r < repeat; r++) {
@@ -488,7 +494,7 @@ static void bench_small(size_t count, const char *register_name, const char *unr
     const unsigned calls = 5000;
     double *times = must(calloc(2 * calls, sizeof(*times)));
 
-    fill_list(list, count, SHUFFLED_SPARSE);
+    fill_list(list, count, SPARSE);
     for (unsigned i = 0; i < calls; i++) {
         uint64_t start = wall_ns(), registered;
         void *window = do_register(list, count);
@@ -511,7 +517,7 @@ static void bench_many(void)
     void **windows = must(malloc(pools * sizeof(*windows)));
     double *times = must(calloc(2 * repeat, sizeof(*times)));
 
-    fill_list(list, pools, SHUFFLED);
+    fill_list(list, pools, DENSE);
     for (unsigned r = 0; r < repeat; r++) {
         uint64_t start = cpu_ns(), registered;
 
@@ -543,22 +549,20 @@ static void add_bytes(const char *name, long long bytes)
         "the caller's list");
 }
 
-static void bench_memory(const char *registered, const char *indexed, bool mixed)
+static void bench_memory(enum shape shape, const char *registered, const char *indexed)
 {
     hipScatterRange *list = must(malloc(range_count * sizeof(*list))), out;
     size_t count, covered;
     void *window, *device;
 
-    if (mixed)
-        fill_mixed(list, range_count);
-    else
-        fill_list(list, range_count, SHUFFLED);
+    fill_list(list, range_count, shape);
     real = hs_sys;
     hs_sys.alloc = remembering_alloc;
     hs_sys.alloc_aligned = remembering_alloc_aligned;
     hs_sys.free = forgetting_free;
     window = do_register(list, range_count);
-    add_bytes(registered, kept_bytes());
+    if (registered)
+        add_bytes(registered, kept_bytes());
     if (hipScatterGetDevicePointer(&device, list[0].base, 0) != hipSuccess ||
         hipScatterGetHostRanges(window, 1, &out, 1, &count, &covered) != hipSuccess)
         die("translation");
@@ -607,39 +611,71 @@ static void *lookup_thread(void *argument)
 }
 
 /* Nanoseconds of its own time that a thread spends per lookup, when so many threads do the same. */
-static struct sample lookups(const uint64_t *addresses, char *window, unsigned threads)
+static double lookups_once(const uint64_t *addresses, char *window, unsigned threads)
 {
     struct lookup_job jobs[MAX_THREADS] = {0};
-    double *times = must(calloc(repeat, sizeof(*times)));
+    double ns = 0;
+
+    pthread_barrier_init(&barrier, NULL, threads);
+    for (unsigned t = 0; t < threads; t++) {
+        jobs[t] = (struct lookup_job){.addresses = addresses, .window = window};
+        if (pthread_create(&jobs[t].thread, NULL, lookup_thread, &jobs[t]))
+            die("pthread_create");
+    }
+    for (unsigned t = 0; t < threads; t++) {
+        pthread_join(jobs[t].thread, NULL);
+        ns += (double)jobs[t].ns / LOOKUPS / threads;
+    }
+    pthread_barrier_destroy(&barrier);
+    return ns;
+}
+
+/* They are short: many, so that some find the caches to themselves. */
+#define LOOKUP_REPEAT (4 * repeat)
+
+static struct sample lookups(const uint64_t *addresses, char *window)
+{
+    double *times = must(calloc(LOOKUP_REPEAT, sizeof(*times)));
     struct sample result;
 
-    for (unsigned r = 0; r < repeat; r++) {
-        pthread_barrier_init(&barrier, NULL, threads);
-        for (unsigned t = 0; t < threads; t++) {
-            jobs[t] = (struct lookup_job){.addresses = addresses, .window = window};
-            if (pthread_create(&jobs[t].thread, NULL, lookup_thread, &jobs[t]))
-                die("pthread_create");
-        }
-        for (unsigned t = 0; t < threads; t++) {
-            pthread_join(jobs[t].thread, NULL);
-            times[r] += (double)jobs[t].ns / LOOKUPS / threads;
-        }
-        pthread_barrier_destroy(&barrier);
-    }
-    result = sample_of(times, repeat);
+    for (unsigned r = 0; r < LOOKUP_REPEAT; r++)
+        times[r] = lookups_once(addresses, window, 1);
+    result = sample_of(times, LOOKUP_REPEAT);
     free(times);
     return result;
+}
+
+/*
+ * What a lookup costs a thread on all cores at once, as a multiple of what it costs one alone: 1 is
+ * perfect, the number of cores is no gain at all. In turn, so that both see the same machine.
+ */
+static void bench_scaling(const char *name, const uint64_t *addresses, char *window)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = cores > MAX_THREADS ? MAX_THREADS : (unsigned)cores;
+    double *one = must(calloc(2 * LOOKUP_REPEAT, sizeof(*one))), *all = one + LOOKUP_REPEAT;
+    struct sample alone, together;
+
+    for (unsigned r = 0; r < LOOKUP_REPEAT; r++) {
+        one[r] = lookups_once(addresses, window, 1);
+        all[r] = lookups_once(addresses, window, threads);
+    }
+    alone = sample_of(one, LOOKUP_REPEAT);
+    together = sample_of(all, LOOKUP_REPEAT);
+    add(name, "x", (struct sample){together.best / alone.best, together.median / alone.median}, 1.5,
+        1, "perfect scaling");
+    free(one);
 }
 
 /* One load at the same place of an array of 16 bytes per range, as a lookup's last one is. */
 static double load_floor(const uint64_t *positions)
 {
-    double *times = must(calloc(repeat, sizeof(*times)));
+    double *times = must(calloc(LOOKUP_REPEAT, sizeof(*times)));
     uint64_t(*array)[2] = must(hs_alloc_array(0, range_count * sizeof(*array))), sum = 0;
     struct sample result;
 
     memset(array, 1, range_count * sizeof(*array));
-    for (unsigned r = 0; r < repeat; r++) {
+    for (unsigned r = 0; r < LOOKUP_REPEAT; r++) {
         uint64_t start = cpu_ns();
 
         for (size_t i = 0; i < LOOKUPS; i++)
@@ -647,22 +683,10 @@ static double load_floor(const uint64_t *positions)
         times[r] = (double)(cpu_ns() - start) / LOOKUPS;
     }
     __asm__ volatile("" : : "r"(sum));
-    result = sample_of(times, repeat);
+    result = sample_of(times, LOOKUP_REPEAT);
     free(array);
     free(times);
     return result.best;
-}
-
-/* One direction: alone, and on all cores at once. */
-static void bench_random(const char *one_name, const char *all_name, const uint64_t *addresses,
-                         char *window, double floor)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    struct sample one = lookups(addresses, window, 1), all;
-
-    all = lookups(addresses, window, cores > MAX_THREADS ? MAX_THREADS : (unsigned)cores);
-    add(one_name, "ns", one, 40, floor, "one dependent load");
-    add(all_name, "ns", all, 0, one.best, "one thread");
 }
 
 struct queries {
@@ -697,41 +721,39 @@ static void bench_locality(const struct queries *q, char *window)
         q->hosts[i] = FIRST_HOST + page * 2 * PAGE + random64() % PAGE;
         q->offsets[i] = page * PAGE + random64() % PAGE;
     }
-    add("host to device, with locality", "ns", lookups(q->hosts, NULL, 1), 10, 0, NULL);
-    add("device to host, with locality", "ns", lookups(q->offsets, window, 1), 10, 0, NULL);
+    add("host to device, with locality", "ns", lookups(q->hosts, NULL), 10, 0, NULL);
+    add("device to host, with locality", "ns", lookups(q->offsets, window), 10, 0, NULL);
 }
 
 static void bench_translation(void)
 {
+    static const char *const names[][2] = {
+        [ASCENDING] = {"host to device, random, ascending", "device to host, random, ascending"},
+        [DENSE] = {"host to device, random", "device to host, random"},
+        [SPARSE] = {"host to device, random, sparse", "device to host, random, sparse"},
+        [MIXED] = {"host to device, random, mixed", "device to host, random, mixed"},
+        [UNEVEN] = {"host to device, random, uneven", "device to host, random, uneven"},
+    };
     hipScatterRange *list = must(malloc(range_count * sizeof(*list)));
     struct queries q = {.positions = must(malloc(LOOKUPS * sizeof(uint64_t))),
                         .hosts = must(malloc(LOOKUPS * sizeof(uint64_t))),
                         .offsets = must(malloc(LOOKUPS * sizeof(uint64_t)))};
-    double floor;
-    char *window;
 
-    fill_list(list, range_count, SHUFFLED);
-    make_queries(&q, list);
-    window = do_register(list, range_count);
-    floor = load_floor(q.positions);
-    bench_random("host to device, random", "host to device, random, all cores", q.hosts, NULL,
-                 floor);
-    bench_random("device to host, random", "device to host, random, all cores", q.offsets, window,
-                 floor);
-    bench_locality(&q, window);
-    do_unregister(window);
+    for (enum shape shape = ASCENDING; shape <= UNEVEN; shape++) {
+        char *window;
+        double floor;
 
-    for (int mixed = 0; mixed < 2; mixed++) {
-        if (mixed)
-            fill_mixed(list, range_count);
-        else
-            fill_list(list, range_count, SHUFFLED_SPARSE);
+        fill_list(list, range_count, shape);
         make_queries(&q, list);
         window = do_register(list, range_count);
-        add(mixed ? "host to device, random, mixed" : "host to device, random, sparse", "ns",
-            lookups(q.hosts, NULL, 1), 40, load_floor(q.positions), "one dependent load");
-        add(mixed ? "device to host, random, mixed" : "device to host, random, sparse", "ns",
-            lookups(q.offsets, window, 1), 40, load_floor(q.positions), "one dependent load");
+        floor = load_floor(q.positions);
+        add(names[shape][0], "ns", lookups(q.hosts, NULL), 40, floor, "one dependent load");
+        add(names[shape][1], "ns", lookups(q.offsets, window), 40, floor, "one dependent load");
+        if (shape == DENSE) {
+            bench_scaling("host to device, all cores, each", q.hosts, NULL);
+            bench_scaling("device to host, all cores, each", q.offsets, window);
+            bench_locality(&q, window);
+        }
         do_unregister(window);
     }
     free(q.offsets);
@@ -775,8 +797,10 @@ int main(int argc, char **argv)
     bench_small(1, "register 1 range, warm", "unregister 1 range, warm");
     bench_small(63, "register 63 ranges, warm", "unregister 63 ranges, warm");
     bench_many();
-    bench_memory("kept, registered", "kept, with both indexes", false);
-    bench_memory("kept, registered, mixed", "kept, with both indexes, mixed", true);
+    bench_memory(DENSE, "kept, registered", "kept, with both indexes");
+    bench_memory(SPARSE, NULL, "kept, with both indexes, sparse");
+    bench_memory(MIXED, NULL, "kept, with both indexes, mixed");
+    bench_memory(UNEVEN, NULL, "kept, with both indexes, uneven");
     bench_translation();
     if (json)
         print_json(load);
