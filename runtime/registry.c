@@ -41,6 +41,7 @@ struct chunk {
 
 struct head {
     uint64_t start;   /* of the chunk's first slot */
+    uint64_t end;     /* highest of the chunk's slots */
     uint64_t highest; /* end of this chunk and of all before it */
     struct chunk *chunk;
 };
@@ -272,30 +273,38 @@ static int copy_slots(struct change *to, const struct chunk *from, int which,
     return 0;
 }
 
-/* Prepares a map in which the chunks of change stand for chunk number at, if that is one. */
+/* Prepares a map in which the chunks of change stand for chunk number at, if that is one. Reads no
+ * other chunk: at thousands of pools each would be a cache miss. */
 static int copy_heads(struct change *change, const struct map *from, size_t at)
 {
-    size_t old = from ? from->count : 0, count = old - (at < old), done = 0;
+    size_t old = from ? from->count : 0, after = at < old ? old - at - 1 : 0;
+    size_t added = (size_t) !!change->chunks[0] + !!change->chunks[1], count = at + added + after;
+    struct head *heads;
     uint64_t highest = 0;
 
-    count += !!change->chunks[0] + !!change->chunks[1];
     if (!count)
         return 0;
     change->map = hs_sys.alloc(sizeof(*change->map) + count * sizeof(struct head));
     if (!change->map)
         return -ENOMEM;
     change->map->count = count;
-    for (size_t i = 0; done < count; i++) {
-        struct chunk *both[2] = {i < old ? from->heads[i].chunk : NULL, NULL};
+    heads = change->map->heads;
+    if (at) {
+        memcpy(heads, from->heads, at * sizeof(*heads));
+        highest = heads[at - 1].highest;
+    }
+    for (size_t k = 0; k < added; k++) {
+        struct chunk *chunk = change->chunks[k];
 
-        if (i == at)
-            memcpy(both, change->chunks, sizeof(both));
-        for (size_t k = 0; k < 2 && both[k]; k++) {
-            const struct slot *last = &both[k]->slots[both[k]->count - 1];
-
-            highest = last->highest > highest ? last->highest : highest;
-            change->map->heads[done++] = (struct head){both[k]->slots[0].start, highest, both[k]};
-        }
+        heads[at + k] = (struct head){.start = chunk->slots[0].start,
+                                      .end = chunk->slots[chunk->count - 1].highest,
+                                      .chunk = chunk};
+    }
+    if (after)
+        memcpy(&heads[at + added], &from->heads[at + 1], after * sizeof(*heads));
+    for (size_t i = at; i < count; i++) {
+        highest = heads[i].end > highest ? heads[i].end : highest;
+        heads[i].highest = highest;
     }
     return 0;
 }
