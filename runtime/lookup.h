@@ -49,7 +49,7 @@ struct hs_order {
 };
 
 /* Window offsets: each fourth run's is in the order. */
-#define HS_GROUP_RUNS 4u
+#define HS_GROUP_RUNS (HS_END_RUNS + 1)
 
 /* 64 units of the span, and how many are there before them. */
 struct hs_unit_group {
@@ -74,8 +74,8 @@ struct hs_host_index {
     unsigned unit_shift;
 };
 
-/* Null with a text if there is no memory. The first is one allocation, which hs_sys.free() frees,
- * and for lists of HS_GROUP_RUNS and more runs. */
+/* Null with a text if there is no memory. The first is one allocation, which hs_sys.free() frees.
+ */
 struct hs_order *hs_offset_index_build(const struct hs_ranges *r);
 struct hs_host_index *hs_host_index_build(const struct hs_ranges *r);
 void hs_host_index_free(struct hs_host_index *index);
@@ -132,11 +132,8 @@ static inline bool hs_lookup_offset_quick(const struct hs_ranges *r, const struc
                                           uint64_t offset, size_t *run)
 {
     size_t first = hs_order_find(order, offset, NULL) * HS_GROUP_RUNS;
-    size_t last_group = r->count - HS_GROUP_RUNS;
-    const struct hs_run *group;
+    const struct hs_run *group = &r->runs[first];
 
-    first = first < last_group ? first : last_group;
-    group = &r->runs[first];
     *run = first + (group[1].offset <= offset) + (group[2].offset <= offset) +
            (group[3].offset <= offset);
     return group->offset <= offset;

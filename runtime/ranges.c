@@ -206,8 +206,8 @@ int hs_ranges_build(struct hs_ranges *r, const struct hs_host_range *list, size_
     if (count > HS_MAX_RANGES)
         return hs_error(-EINVAL, "%zu ranges: at most %u are supported", count, HS_MAX_RANGES);
 
-    /* One entry more than ranges, for seal(); the header's 8 bytes. */
-    r->block = hs_alloc_array(HS_PAGE_BYTES, 8 + (count + 1) * sizeof(struct hs_run));
+    /* The header's 8 bytes, the runs, and for seal() those at the end. */
+    r->block = hs_alloc_array(HS_PAGE_BYTES, 8 + (count + HS_END_RUNS) * sizeof(struct hs_run));
     if (!r->block)
         return hs_error(-ENOMEM, "no memory for a list of %zu ranges", count);
     r->runs = (struct hs_run *)(void *)((char *)r->block + 8);
@@ -264,7 +264,8 @@ void hs_ranges_seal(struct hs_ranges *r)
         r->runs[i].offset = offset;
         offset += bytes;
     }
-    r->runs[r->count] = (struct hs_run){.cpu = 0, .offset = offset};
+    for (size_t i = 0; i < HS_END_RUNS; i++)
+        r->runs[r->count + i] = (struct hs_run){.cpu = 0, .offset = offset};
     r->sealed = true;
 }
 

@@ -36,9 +36,12 @@ struct hs_run {
     };
 };
 
+/* Lookups read so many runs at once, from one that exists on. */
+#define HS_END_RUNS 3u
+
 struct hs_ranges {
     void *block;           /* page aligned: 8 bytes for the flag encoding's header, then the runs */
-    struct hs_run *runs;   /* count entries and one past the end */
+    struct hs_run *runs;   /* count entries, and HS_END_RUNS that begin at the end once sealed */
     size_t count;          /* runs, after neighbours in list order were joined */
     size_t given;          /* ranges as given */
     uint64_t bytes;        /* sum of the given sizes */

@@ -83,14 +83,15 @@ static inline bool hs_translate_to_host_quick(uint64_t device, uint64_t bytes,
     index = pool ? __atomic_load_n(&pool->by_offset, __ATOMIC_ACQUIRE) : NULL;
     if (index) {
         const struct hs_ranges *r = &pool->ranges;
-        uint64_t at = device - pool->gpu_base, from = at - r->head;
+        uint64_t at = device - pool->gpu_base, from;
         size_t k;
 
-        if (from < r->bytes && bytes <= r->bytes - from &&
-            hs_lookup_offset_quick(r, index, at, &k)) {
+        if (hs_lookup_offset_quick(r, index, at, &k)) {
             range->base = (void *)(uintptr_t)(r->runs[k].cpu + (at - r->runs[k].offset));
             range->bytes = (size_t)bytes;
-            found = at + bytes <= r->runs[k + 1].offset;
+            from = at - r->head; /* before the first byte: beyond the last one */
+            found =
+                bytes <= r->runs[k + 1].offset - at && from < r->bytes && bytes <= r->bytes - from;
         }
     }
     hs_epoch_exit(slot);

@@ -22,9 +22,9 @@ struct Sealed {
     {
         REQUIRE(hs_ranges_build(&r, list.data(), list.size(), overlap) == 0);
         hs_ranges_seal(&r);
-        by_offset = r.count >= HS_GROUP_RUNS ? hs_offset_index_build(&r) : nullptr;
+        by_offset = hs_offset_index_build(&r);
         by_host = hs_host_index_build(&r);
-        REQUIRE((by_offset || r.count < HS_GROUP_RUNS));
+        REQUIRE(by_offset);
         REQUIRE(by_host);
     }
     ~Sealed()
@@ -159,11 +159,9 @@ void compare(Tally &tally, std::mt19937_64 &random, const List &list, const Seal
         uint64_t back = 0, expected = 0;
         run = hs_lookup_offset(&s.r, s.by_offset, offset);
         tally.wrong += offset < s.r.runs[run].offset || offset >= s.r.runs[run + 1].offset;
-        if (s.by_offset != nullptr) {
-            bool sure = hs_lookup_offset_quick(&s.r, s.by_offset, offset, &guess);
-            (sure ? tally.quick : tally.slow)++;
-            tally.wrong += sure && guess != run;
-        }
+        bool sure = hs_lookup_offset_quick(&s.r, s.by_offset, offset, &guess);
+        (sure ? tally.quick : tally.slow)++;
+        tally.wrong += sure && guess != run;
 
         for (uint64_t address :
              {s.r.runs[run].cpu + (offset - s.r.runs[run].offset), s.r.runs[run].cpu,
@@ -172,7 +170,7 @@ void compare(Tally &tally, std::mt19937_64 &random, const List &list, const Seal
             bool in = slow_host(list, address, &expected);
             tally.wrong += hs_lookup_host(&s.r, s.by_host, address, &back) != in;
             tally.wrong += in && back != expected;
-            bool sure = hs_lookup_host_quick(&s.r, s.by_host, address, &back);
+            sure = hs_lookup_host_quick(&s.r, s.by_host, address, &back);
             tally.wrong += sure && (!in || back != expected);
             if (in)
                 (sure ? tally.quick : tally.slow)++;
