@@ -289,18 +289,18 @@ static int copy_heads(struct change *change, const struct map *from, size_t at)
         return -ENOMEM;
     change->map->count = count;
     heads = change->map->heads;
-    if (at) {
+    if (from && at) {
         memcpy(heads, from->heads, at * sizeof(*heads));
         highest = heads[at - 1].highest;
     }
-    for (size_t k = 0; k < added; k++) {
+    for (size_t k = 0; k < 2 && change->chunks[k]; k++) {
         struct chunk *chunk = change->chunks[k];
 
         heads[at + k] = (struct head){.start = chunk->slots[0].start,
                                       .end = chunk->slots[chunk->count - 1].highest,
                                       .chunk = chunk};
     }
-    if (after)
+    if (from && after)
         memcpy(&heads[at + added], &from->heads[at + 1], after * sizeof(*heads));
     for (size_t i = at; i < count; i++) {
         highest = heads[i].end > highest ? heads[i].end : highest;
