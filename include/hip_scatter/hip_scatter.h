@@ -117,9 +117,10 @@ HIP_SCATTER_API hipError_t hipHostRegisterScatter(void **devPtr, const hipScatte
 HIP_SCATTER_API hipError_t hipHostUnregisterScatter(void *devPtr);
 
 /**
- * @brief What went wrong in the calling thread's last failed call of this library.
+ * @brief What went wrong in the calling thread's last failed call of this library. Ask directly
+ * after the failure: a later call may leave another text, also when it succeeds on its second way.
  * @returns a text that names the step and, where one range is to blame, its index; "" if nothing
- * failed. The text is the library's and is valid until the thread's next call.
+ * has failed yet. The text is the library's and is valid until the thread's next call.
  */
 HIP_SCATTER_API const char *hipScatterGetLastErrorMessage(void);
 
