@@ -626,6 +626,25 @@ TEST_CASE("what is left of a suspended dispatch is cancelled while all threads s
     CHECK(l->out.result == SG_DISPATCH_CANCELLED);
 }
 
+TEST_CASE("a dispatch cancelled while its workgroups are handed out in batches ends, and for good")
+{
+    gpu g(2);
+    for (uint32_t round = 0; round < 50; round++) {
+        g.set_word(0, 0);
+        auto l = g.start(g.address("add"), {64 * 5000, 1, 1}, {64, 1, 1}, g.arguments({DATA}), 7);
+        while (g.word(0) < round % 10 * 64000)
+            std::this_thread::yield();
+        sg_exec_cancel(exec_of(g.dev), 7);
+        REQUIRE(l->wait());
+        const uint32_t then = g.word(0);
+        if (l->out.result != SG_DISPATCH_CANCELLED)
+            CHECK(then == 5000 * 6400);
+        auto next = g.start(g.address("add"), {64, 1, 1}, {64, 1, 1}, g.arguments({DATA}), 7);
+        REQUIRE(next->wait());
+        CHECK(g.word(0) == then + 6400);
+    }
+}
+
 TEST_CASE("a fault ends the dispatch and tells address, reason, pc and instruction")
 {
     gpu g(2);

@@ -599,10 +599,12 @@ static enum sg_next interpret(struct sg_wave *w, uint32_t quantum)
         vector += inst->encoding >= SG_ENC_VOP1;
         if (__builtin_expect(next != SG_NEXT, 0))
             break;
+        const struct sg_inst *there = w->ip;
         inst = after;
-        if (w->ip != after) {
-            inst = w->ip;
-            SG_OPAQUE(inst);
+        SG_OPAQUE(after); /* or `there` would be used where it is equal */
+        if (there != after) {
+            inst = there;
+            SG_OPAQUE(inst); /* or a conditional move would wait for `there` */
         }
     }
     w->instructions += quantum - left;
