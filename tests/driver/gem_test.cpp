@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <libdrm/amdgpu_drm.h>
+#include <sys/wait.h>
 
 #include "kfd.hpp"
 
@@ -357,4 +358,31 @@ TEST_CASE("closing a render node gives back its buffers, not those of the KFD's 
     CHECK(kfd.map(handle) == 0);
     CHECK(kfd.unmap(handle) == 0);
     CHECK(kfd.free(handle) == 0);
+}
+
+TEST_CASE("a child of a fork has none of its parent's buffers, and opens a render node of its own")
+{
+    Kfd kfd;
+    Bo bo;
+    drm_amdgpu_gem_mmap map = {};
+    map.in.handle = bo.handle;
+    const sgd_file parents = Kfd::render(0);
+    sgd_before_fork();
+    const pid_t pid = fork();
+    if (pid == 0) {
+        sgd_after_fork_in_child();
+        sgd_file own;
+        drm_amdgpu_gem_create create = {};
+        create.in.bo_size = page;
+        create.in.domains = AMDGPU_GEM_DOMAIN_VRAM;
+        bool good = sgd_render_ioctl(&parents, DRM_IOCTL_AMDGPU_GEM_MMAP, &map) == -EBADF &&
+                    sgd_open(SGD_FILE_RENDER, 0, &own) == 0 &&
+                    sgd_render_ioctl(&own, DRM_IOCTL_AMDGPU_GEM_CREATE, &create) == 0;
+        _exit(good ? 0 : 1);
+    }
+    sgd_after_fork_in_parent();
+    int status = -1;
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    CHECK(status == 0);
+    CHECK(drm(DRM_IOCTL_AMDGPU_GEM_MMAP, &map) == 0);
 }
