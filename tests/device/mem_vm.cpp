@@ -226,6 +226,7 @@ TEST_CASE("in a foreign address space the host's mappings decide")
         CHECK(fault.va == 2 * 4096);
         CHECK_FALSE(sg_vm_read(h.vm, 100, &byte, 1, &fault));
         CHECK(fault.va == 0);
+        CHECK(sg_vm_map(h.vm, 0, base + 4096, 4096, SG_PTE_READ) == -EINVAL);
         CHECK_FALSE(sg_vm_read(h.vm, bytes, &byte, 1, &fault));
         CHECK(fault.reason == SG_FAULT_NOT_PRESENT);
     }

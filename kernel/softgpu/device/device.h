@@ -66,7 +66,7 @@ void sg_vm_destroy(struct sg_vm *vm); /* NULL is allowed; all queues on it are g
 
 /*
  * Map [va, va + bytes) to host memory at `host` with page granularity. Multiples of SG_PAGE_BYTES.
- * -EINVAL: misaligned, empty or outside of 48 bits; -EEXIST: a page is mapped already (nothing changed);
+ * -EINVAL: misaligned, empty or outside of 48 bits, or a foreign address space; -EEXIST: a page is mapped already (nothing changed);
  * -ENOMEM. The tables are changed without waiting for the device: mapping what was unmapped needs no flush.
  */
 int sg_vm_map(struct sg_vm *vm, uint64_t va, void *host, uint64_t bytes, uint32_t pte_flags);

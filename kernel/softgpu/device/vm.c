@@ -232,8 +232,8 @@ static int prepare_range(struct sg_vm *vm, uint64_t va, uint64_t end)
 int sg_vm_map(struct sg_vm *vm, uint64_t va, void *host, uint64_t bytes, uint32_t pte_flags)
 {
     uint64_t address = (uint64_t)(uintptr_t)host;
-    if (!bytes || (va | address | bytes) & (SG_PAGE_BYTES - 1) || va >> SG_VA_BITS ||
-        bytes > (UINT64_C(1) << SG_VA_BITS) - va || pte_flags >= SG_PTE_PRESENT)
+    if (vm->foreign_bytes || !bytes || (va | address | bytes) & (SG_PAGE_BYTES - 1) ||
+        va >> SG_VA_BITS || bytes > (UINT64_C(1) << SG_VA_BITS) - va || pte_flags >= SG_PTE_PRESENT)
         return -EINVAL;
     uint64_t end = va + bytes;
     pthread_mutex_lock(&vm->lock);
