@@ -99,73 +99,6 @@ static uint32_t backing(void)
 
 /* ---- cases ---- */
 
-/* A kernel reads and changes all words through the window; the CPU looks at its own pieces. */
-static void sum_and_change(struct rocr *r, const struct window *w, const char *name)
-{
-    uint64_t *sum = r->shared, expected = 0, right = 0;
-    const struct sum_args args = {.data = w->gpu, .words = WORDS, .sum = sum};
-
-    *sum = 0;
-    for (uint64_t i = 0; i < WORDS; i++) {
-        *host_word(w, i) = first_value(i);
-        expected += first_value(i);
-    }
-    CHECK(rocr_finish(rocr_launch(r, "sum_and_change", &args, sizeof(args), WORDS / 256, 256),
-                      PATIENCE) == 0);
-    for (uint64_t i = 0; i < WORDS; i++)
-        right += *host_word(w, i) == shader_changed(first_value(i), i);
-    CHECK(*sum == expected);
-    CHECK(right == WORDS);
-    if (name)
-        printf("| kernel, %-9s | sum of %u words in %u ranges %s, %lu changed in place |\n", name,
-               WORDS, RANGES, *sum == expected ? "right" : "wrong", (unsigned long)right);
-}
-
-static void backings(struct rocr *r)
-{
-    static const struct {
-        uint32_t flags, kind;
-    } ways[] = {{HSA_SCATTER_BACKING_BATCH, HSA_SCATTER_KIND_BATCH},
-                {HSA_SCATTER_BACKING_PER_RANGE, HSA_SCATTER_KIND_PER_RANGE},
-                {HSA_SCATTER_BACKING_ALIAS, HSA_SCATTER_KIND_ALIAS}};
-
-    for (size_t i = !patched; i < sizeof(ways) / sizeof(ways[0]); i++) {
-        hsa_scatter_info_t info = {.size = sizeof(info)};
-        struct window w;
-
-        window_make(r, &w, MAP_SHARED, ways[i].flags);
-        CHECK(hsa_scatter_get_info(w.gpu, &info) == HSA_STATUS_SUCCESS &&
-              info.kind == ways[i].kind);
-        sum_and_change(r, &w, info.kind_name);
-        window_drop(&w);
-    }
-}
-
-/* The copy engine's queue: out of the window, and back in reverse. */
-static void copies(struct rocr *r)
-{
-    uint32_t *flat =
-        mmap(NULL, WORDS * 4, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    uint64_t right = 0;
-    struct window w;
-
-    window_make(r, &w, MAP_PRIVATE, backing());
-    for (uint64_t i = 0; i < WORDS; i++)
-        *host_word(&w, i) = first_value(i);
-    CHECK(hsa_scatter_memory_copy(flat, w.gpu, WORDS * 4) == HSA_STATUS_SUCCESS);
-    for (uint64_t i = 0; i < WORDS; i++) {
-        right += flat[i] == first_value(i);
-        flat[i] += 1;
-    }
-    CHECK(hsa_scatter_memory_copy(w.gpu, flat, WORDS * 4) == HSA_STATUS_SUCCESS);
-    for (uint64_t i = 0; i < WORDS; i++)
-        right += *host_word(&w, i) == first_value(i) + 1;
-    CHECK(right == 2 * WORDS);
-    printf("| copy engine | %lu of %u words |\n", (unsigned long)right, 2 * WORDS);
-    window_drop(&w);
-    munmap(flat, WORDS * 4);
-}
-
 static void mark(const struct window *w, uint32_t page)
 {
     *(volatile uint32_t *)host_page(w, page) = MAGIC + page;
@@ -202,6 +135,82 @@ static void change(const struct window *w, uint32_t page, int how)
     mark(w, page);
 }
 
+/*
+ * A kernel reads and changes all words through the window; the CPU looks at its own pieces. If
+ * another window is disturbed meanwhile, the driver stops all queues time and again.
+ */
+static void sum_and_change(struct rocr *r, const struct window *w, const char *name,
+                           const struct window *disturbed)
+{
+    uint64_t *sum = r->shared, expected = 0, right = 0;
+    hsa_signal_t signal;
+    const struct sum_args args = {.data = w->gpu, .words = WORDS, .sum = sum};
+
+    *sum = 0;
+    for (uint64_t i = 0; i < WORDS; i++) {
+        *host_word(w, i) = first_value(i);
+        expected += first_value(i);
+    }
+    signal = rocr_launch(r, "sum_and_change", &args, sizeof(args), WORDS / 256, 256);
+    for (uint32_t i = 0; disturbed && hsa_signal_load_relaxed(signal) > 0; i++) {
+        change(disturbed, i % (RANGES * PAGES), (int)(i % 3));
+        usleep(5000); /* the driver takes a moment to start the queues again */
+    }
+    CHECK(rocr_finish(signal, PATIENCE) == 0);
+    for (uint64_t i = 0; i < WORDS; i++)
+        right += *host_word(w, i) == shader_changed(first_value(i), i);
+    CHECK(*sum == expected);
+    CHECK(right == WORDS);
+    if (name)
+        printf("| kernel, %-9s | sum of %u words in %u ranges %s, %lu changed in place |\n", name,
+               WORDS, RANGES, *sum == expected ? "right" : "wrong", (unsigned long)right);
+}
+
+static void backings(struct rocr *r)
+{
+    static const struct {
+        uint32_t flags, kind;
+    } ways[] = {{HSA_SCATTER_BACKING_BATCH, HSA_SCATTER_KIND_BATCH},
+                {HSA_SCATTER_BACKING_PER_RANGE, HSA_SCATTER_KIND_PER_RANGE},
+                {HSA_SCATTER_BACKING_ALIAS, HSA_SCATTER_KIND_ALIAS}};
+
+    for (size_t i = !patched; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        hsa_scatter_info_t info = {.size = sizeof(info)};
+        struct window w;
+
+        window_make(r, &w, MAP_SHARED, ways[i].flags);
+        CHECK(hsa_scatter_get_info(w.gpu, &info) == HSA_STATUS_SUCCESS &&
+              info.kind == ways[i].kind);
+        sum_and_change(r, &w, info.kind_name, NULL);
+        window_drop(&w);
+    }
+}
+
+/* The copy engine's queue: out of the window, and back in reverse. */
+static void copies(struct rocr *r)
+{
+    uint32_t *flat =
+        mmap(NULL, WORDS * 4, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t right = 0;
+    struct window w;
+
+    window_make(r, &w, MAP_PRIVATE, backing());
+    for (uint64_t i = 0; i < WORDS; i++)
+        *host_word(&w, i) = first_value(i);
+    CHECK(hsa_scatter_memory_copy(flat, w.gpu, WORDS * 4) == HSA_STATUS_SUCCESS);
+    for (uint64_t i = 0; i < WORDS; i++) {
+        right += flat[i] == first_value(i);
+        flat[i] += 1;
+    }
+    CHECK(hsa_scatter_memory_copy(w.gpu, flat, WORDS * 4) == HSA_STATUS_SUCCESS);
+    for (uint64_t i = 0; i < WORDS; i++)
+        right += *host_word(&w, i) == first_value(i) + 1;
+    CHECK(right == 2 * WORDS);
+    printf("| copy engine | %lu of %u words |\n", (unsigned long)right, 2 * WORDS);
+    window_drop(&w);
+    munmap(flat, WORDS * 4);
+}
+
 /* The kernel gets on: it is not stopped, or has been started again. */
 static bool wait_rounds(const uint32_t *rounds)
 {
@@ -236,7 +245,7 @@ static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *
     make(&w, rounds);
     __atomic_store_n(stop, 1, __ATOMIC_RELAXED);
     CHECK(rocr_finish(signal, PATIENCE) == 0);
-    sum_and_change(r, &w, NULL);
+    sum_and_change(r, &w, NULL, NULL);
     window_drop(&w);
     return *foreign;
 }
@@ -274,6 +283,23 @@ static void changes(struct rocr *r)
     printf("| kernel, memory changes under it | %d changes, queue loaded %lu times, %u foreign "
            "words |\n",
            CHANGES, (unsigned long)restored, foreign);
+}
+
+/* Stopped in the middle and started again, a dispatch does everything once. */
+static void evictions(struct rocr *r)
+{
+    uint64_t before = loads();
+    struct window w, disturbed;
+
+    window_make(r, &w, MAP_PRIVATE, backing());
+    window_make(r, &disturbed, MAP_PRIVATE, backing());
+    for (int i = 0; i < 4; i++)
+        sum_and_change(r, &w, NULL, &disturbed);
+    CHECK(loads() - before >= 8);
+    printf("| kernel, evictions in its midst | queue loaded %lu times in 4 dispatches |\n",
+           (unsigned long)(loads() - before));
+    window_drop(&disturbed);
+    window_drop(&w);
 }
 
 static void forget_flushes(bool forget)
@@ -371,7 +397,7 @@ static void repeat(struct rocr *r)
 
     window_make(r, &w, MAP_PRIVATE, backing());
     for (int i = 0; i < 8; i++)
-        sum_and_change(r, &w, NULL);
+        sum_and_change(r, &w, NULL, NULL);
     window_drop(&w);
 }
 
@@ -383,10 +409,15 @@ static const struct test_case {
     int processes; /* at a time */
     int signal;    /* that ends it, 0: none */
 } cases[] = {
-    {"backings", backings, 1, 0},         {"copies", copies, 1, 0},
-    {"changes", changes, 1, 0},           {"forgotten-flush", forgotten_flush, 1, 0},
-    {"fault-behind", fault_behind, 1, 0}, {"fault-read-only", fault_read_only, 1, 0},
-    {"killed", endless, 1, SIGKILL},      {"two-processes", repeat, 2, 0},
+    {"backings", backings, 1, 0},
+    {"copies", copies, 1, 0},
+    {"changes", changes, 1, 0},
+    {"evictions", evictions, 1, 0},
+    {"forgotten-flush", forgotten_flush, 1, 0},
+    {"fault-behind", fault_behind, 1, 0},
+    {"fault-read-only", fault_read_only, 1, 0},
+    {"killed", endless, 1, SIGKILL},
+    {"two-processes", repeat, 2, 0},
 };
 
 static void child(const struct test_case *c)
