@@ -25,7 +25,7 @@ struct sg_dispatch_state {
     _Atomic uint64_t finished;
     /* Read by all workers. */
     _Alignas(64) _Atomic uint32_t stop; /* 0: go on; else 1 + enum sg_dispatch_result */
-    _Atomic bool suspended; /* changes only while the executor is paused */
+    _Atomic bool suspended;             /* changes only while the executor is paused */
     struct sg_dispatch *dispatch;
     struct sg_code *code;
     struct sg_memory_fault fault; /* by whoever set stop */
