@@ -30,7 +30,7 @@ const char *const encoding_names[SG_ENC_COUNT] = {
     "VOP1", "VOP2",   "VOPC",    "VOP3",  "VOP3P", "VINTRP", "DS",
     "FLAT", "GLOBAL", "SCRATCH", "MUBUF", "MTBUF", "MIMG",   "EXP"};
 
-enum : uint64_t { SEED = 20260101, PROGRAMS = 400 };
+enum : uint64_t { SEED = 20260101, PROGRAMS = 2000 };
 
 struct Row {
     bool exists = false, implemented = false, reference = false, random = false, assembled = false;

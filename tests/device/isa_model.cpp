@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 namespace
 {
@@ -639,6 +640,96 @@ u64 quad_sad(u64 a, u64 b, u64 c, bool masked)
     return r;
 }
 
+// A fixed-point number: a word before the point, the most significant first.
+struct Fixed {
+    u32 w[44] = {};
+    bool zero() const
+    {
+        return std::all_of(w, w + 44, [](u32 v) { return v == 0; });
+    }
+    Fixed times(u32 factor) const
+    {
+        Fixed r;
+        u64 carry = 0;
+        for (int i = 43; i >= 0; i--) {
+            carry += u64(w[i]) * factor;
+            r.w[i] = static_cast<u32>(carry);
+            carry >>= 32;
+        }
+        return r;
+    }
+    Fixed over(u32 divisor) const
+    {
+        Fixed r;
+        u64 rest = 0;
+        for (int i = 0; i < 44; i++) {
+            rest = rest << 32 | w[i];
+            r.w[i] = static_cast<u32>(rest / divisor);
+            rest %= divisor;
+        }
+        return r;
+    }
+    Fixed plus(const Fixed &b, bool minus) const
+    {
+        Fixed r;
+        i64 carry = 0;
+        for (int i = 43; i >= 0; i--) {
+            carry += i64(w[i]) + (minus ? -i64(b.w[i]) : i64(b.w[i]));
+            r.w[i] = static_cast<u32>(carry);
+            carry >>= 32;
+        }
+        return r;
+    }
+};
+
+Fixed arctangent_of_one_over(u32 n)
+{
+    Fixed power, sum;
+    power.w[0] = 1;
+    power = power.over(n);
+    for (u32 k = 1; !power.zero(); k += 2) {
+        sum = sum.plus(power.over(k), k % 4 == 3);
+        power = power.over(n * n);
+    }
+    return sum;
+}
+
+// The 1201 bits of 2/pi behind the point, by Machin's formula and long division.
+const std::vector<bool> &two_over_pi()
+{
+    static const std::vector<bool> bits = [] {
+        const Fixed pi =
+            arctangent_of_one_over(5).times(16).plus(arctangent_of_one_over(239).times(4), true);
+        Fixed rest;
+        rest.w[0] = 2;
+        std::vector<bool> all;
+        for (unsigned i = 0; i < 1202; i++) {
+            const bool fits = !std::lexicographical_compare(rest.w, rest.w + 44, pi.w, pi.w + 44);
+            if (fits)
+                rest = rest.plus(pi, true);
+            rest = rest.times(2);
+            if (i)
+                all.push_back(fits);
+        }
+        return all;
+    }();
+    return bits;
+}
+
+// 53 bits of it, from the place that the segment and a large exponent select ("V_TRIG_PREOP_F64").
+u64 trig_preop(u64 v, u64 segment)
+{
+    const int exponent = static_cast<int>(v >> 52 & 2047),
+              shift = static_cast<int>(segment % 32) * 53 + std::max(0, exponent - 1077);
+    soft::Exact x;
+    for (unsigned i = 0; i < 53; i++) {
+        const size_t at = static_cast<size_t>(shift) + i;
+        x.m = x.m << 1 | (at < two_over_pi().size() && two_over_pi()[at]);
+    }
+    x.e = -53 - shift + (exponent >= 1968 ? 128 : 0);
+    return soft::rounded(soft::F64, x, 0);
+}
+
 void add_others(Table &t)
 {
     using namespace soft;
@@ -668,6 +759,7 @@ void add_others(Table &t)
         M(name, "h:hhh@", mad(F16, a, b, c, x.round64()));
     M("v_mac_f16", "h:hh=@", mad(F16, a, b, c, x.round64()));
     M("v_fma_legacy_f16", "h:hhh@", soft::fma(F16, a, b, c, x.round64()));
+    M("v_trig_preop_f64", "d:di", trig_preop(a, b))
     M("v_qsad_pk_u16_u8", "l:lil", quad_sad(a, b, c, false));
     M("v_mqsad_pk_u16_u8", "l:lil", quad_sad(a, b, c, true));
     t["v_mad_legacy_u16"] = t["v_mad_u16"];

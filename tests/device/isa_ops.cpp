@@ -27,7 +27,7 @@ void test_variant(unsigned variant, const char *arch)
             UNSCOPED_INFO(result.problem);
     }
     CHECK(wrong == 0);
-    CHECK(tested > 1200);
+    CHECK((tested > 1200 || getenv("HS_ONLY")));
 }
 } // namespace
 

@@ -380,6 +380,10 @@ bool Generator::moves(const sg_opcode &row, std::vector<uint32_t> &words)
     else if (name == "v_nop" || name == "v_clrexcp")
         words = row.encoding == SG_ENC_VOP1 ? std::vector<uint32_t>{0x7e000000 | number << 9}
                                             : std::vector<uint32_t>{0xd0000000 | number << 16, 0};
+    else if (name == "v_mqsad_u32_u8")
+        words = {0xd0000000 | number << 16 | vgpr(4), (below(3) ? 256 + vgpr(2) : sgpr(2)) |
+                                                          vector_source('i', true) << 9 |
+                                                          (256 + vgpr(4)) << 18};
     else if (name == "v_pk_fmac_f16")
         words = {number << 25 | vgpr(1) << 17 | vgpr(1) << 9 | vector_source('h', true)};
     else

@@ -285,6 +285,31 @@ Step vector(Wave &w, const Inst &inst, const Model &model)
     return Step::next;
 }
 
+// Four masked sums of absolute differences of bytes: those of S1 against four places of S0, each
+// added to a dword of S2. A byte of S1 that is zero does not count.
+Step mqsad(Wave &w, const Inst &inst)
+{
+    const Form form = form_of(inst);
+    std::array<std::array<u32, LANES>, 4> d;
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        bool enabled = true;
+        const u64 a = source(w, form, 0, 'l', lane, enabled);
+        const u32 b = static_cast<u32>(source(w, form, 1, 'i', lane, enabled));
+        for (unsigned k = 0; k < 4; k++) {
+            d[k][lane] = w.v[form.src[2] - 256 + k][lane];
+            for (unsigned at = 0; at < 32; at += 8) {
+                const int x = a >> (8 * k + at) & 255, y = b >> at & 255;
+                d[k][lane] += y ? static_cast<u32>(x > y ? x - y : y - x) : 0;
+            }
+        }
+    }
+    for (unsigned k = 0; k < 4; k++)
+        for (unsigned lane = 0; lane < LANES; lane++)
+            if (w.active(lane))
+                w.v[form.dst + k][lane] = d[k][lane];
+    return Step::next;
+}
+
 u32 lane_of(const Wave &w, const Inst &inst, unsigned code, unsigned lane)
 {
     return code >= 256 ? w.v[code - 256][lane]
@@ -313,6 +338,7 @@ void add_moves(Functions &t)
             lane_of(w, inst, vop3 ? inst.bits(32, 9) : inst.bits(0, 9), lane);
         return Step::next;
     };
+    t["v_mqsad_u32_u8"] = mqsad;
     t["v_swap_b32"] = [](Wave &w, const Inst &inst) {
         const unsigned from = inst.bits(0, 8), to = inst.bits(17, 8);
         for (unsigned lane = 0; lane < LANES; lane++)

@@ -609,13 +609,13 @@ LANES_BODY(v_div_fixup_f64)
 /* ---- argument reduction
  * -------------------------------------------------------------------------- */
 
-/* 2/pi as a binary fraction, most significant word first. */
-static const uint64_t two_over_pi[20] = {
+/* 2/pi as a binary fraction, most significant word first: the 1201 bits that the hardware has. */
+static const uint64_t two_over_pi[19] = {
     0xa2f9836e4e441529u, 0xfc2757d1f534ddc0u, 0xdb6295993c439041u, 0xfe5163abdebbc561u,
     0xb7246e3a424dd2e0u, 0x06492eea09d1921cu, 0xfe1deb1cb129a73eu, 0xe88235f52ebb4484u,
     0xe99c7026b45f7e41u, 0x3991d639835339f4u, 0x9c845f8bbdf9283bu, 0x1ff897ffde05980fu,
     0xef2f118b5a0a6d1fu, 0x6d367ecf27cb09b7u, 0x4f463f669e5fea2du, 0x7527bac7ebe5f17bu,
-    0x3d0739f78a5292eau, 0x6bfb5fb11f8d5d08u, 0x56033046fc7b6babu, 0xf0cfbc209af4361du,
+    0x3d0739f78a5292eau, 0x6bfb5fb11f8d5d08u, 0x56033046fc7b0000u,
 };
 
 /* 53 bits of 2/pi, from the bit that the segment number and the exponent select (V_TRIG_PREOP_F64).
@@ -625,7 +625,7 @@ static double trig_preop(uint64_t x, uint32_t segment)
     int exponent = exponent64(x);
     unsigned shift = (segment & 31) * 53 + (exponent > 1077 ? (unsigned)exponent - 1077 : 0);
     unsigned word = shift / 64, bit = shift % 64;
-    uint64_t high = word < 20 ? two_over_pi[word] : 0, low = word < 19 ? two_over_pi[word + 1] : 0;
+    uint64_t high = word < 19 ? two_over_pi[word] : 0, low = word < 18 ? two_over_pi[word + 1] : 0;
     uint64_t window = bit ? high << bit | low >> (64 - bit) : high;
 
     return ldexp((double)(window >> 11), -53 - (int)shift + (exponent >= 1968 ? 128 : 0));
