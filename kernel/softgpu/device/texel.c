@@ -53,8 +53,14 @@ static uint32_t largest(unsigned bits)
     return bits == 32 ? UINT32_MAX : (1u << bits) - 1;
 }
 
-/* A component of memory as the register holds it. */
-static uint32_t from_memory(const struct sg_texel *t, uint32_t raw)
+/* The sRGB transfer function of IEC 61966-2-1, from the stored value to the linear one. */
+static float linear_of_srgb(float value)
+{
+    return value <= 0.04045f ? value / 12.92f : powf((value + 0.055f) / 1.055f, 2.4f);
+}
+
+/* Component `index` of memory as the register holds it. */
+static uint32_t from_memory(const struct sg_texel *t, uint32_t raw, unsigned index)
 {
     int32_t sraw = (int32_t)(raw << (32 - t->bits)) >> (32 - t->bits);
     float limit = (float)largest(t->bits), slimit = (float)largest(t->bits - 1);
@@ -71,6 +77,10 @@ static uint32_t from_memory(const struct sg_texel *t, uint32_t raw)
         return raw;
     case SG_NUM_SINT:
         return (uint32_t)sraw;
+    case SG_NUM_SRGB:
+        if (t->bits == 8 && t->count == 4)
+            return float_bits(index == 3 ? (float)raw / limit : linear_of_srgb((float)raw / limit));
+        break;
     case SG_NUM_FLOAT:
         if (t->bits == 16) {
             uint16_t half_bits = (uint16_t)raw;
@@ -128,7 +138,7 @@ uint32_t sg_texel_get(const struct sg_texel *t, const uint8_t *bytes, unsigned i
 {
     uint32_t raw = 0;
     memcpy(&raw, bytes + index * t->bits / 8, t->bits / 8);
-    return from_memory(t, raw);
+    return from_memory(t, raw, index);
 }
 
 uint32_t sg_texel_load(const struct sg_texel *t, const uint8_t *bytes, unsigned i)

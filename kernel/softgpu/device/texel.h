@@ -18,6 +18,7 @@ enum sg_number_format {
     SG_NUM_UINT,
     SG_NUM_SINT,
     SG_NUM_FLOAT = 7,
+    SG_NUM_SRGB = 9, /* images only; of four components the last is alpha, which is UNORM */
 };
 
 struct sg_texel {
