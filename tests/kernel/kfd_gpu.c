@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * kfd_gpu stock|patched: the memory path of the real amdkfd on the fake GPU, judged by page table
- * entries. Owns the set-up and the checks; the cases are in kfd_gpu_*.c.
+ * kfd_gpu stock|patched [CASES]: the memory path of the real amdkfd on the fake GPU, judged by page
+ * table entries. Owns the set-up and the checks; the cases are in kfd_gpu_*.c.
  */
 #include "kfd_gpu.h"
 
@@ -230,14 +230,14 @@ bool accounting_back(const char before[ACCOUNTING])
 static bool can_run(const struct test *t, unsigned int needs)
 {
     return (t->batch || !(needs & NEEDS_BATCH)) &&
-           (t->second_drm != -1 || !(needs & NEEDS_TWO_GPUS)) &&
+           (t->second_drm != -1 || !(needs & NEEDS_TWO_GPUS)) && (t->svm || !(needs & NEEDS_SVM)) &&
            (!(needs & NEEDS_TWO_NODES) || access("/sys/devices/system/node/node1", F_OK) == 0);
 }
 
 static void run_cases(struct test *t, const struct test_case *cases, int *failed)
 {
     for (const struct test_case *c = cases; c->name; c++) {
-        if (!can_run(t, c->needs))
+        if (!can_run(t, c->needs) || strncmp(c->name, t->only, strlen(t->only)))
             continue;
         t->failures = 0;
         c->run(t);
@@ -245,6 +245,15 @@ static void run_cases(struct test *t, const struct test_case *cases, int *failed
         fflush(stdout);
         *failed += t->failures != 0;
     }
+}
+
+/* Without SVM the ioctl is refused whatever is asked (EPERM), with it because the range is empty.
+ */
+static bool has_svm(int fd)
+{
+    struct kfd_ioctl_svm_args args = {.op = KFD_IOCTL_SVM_OP_GET_ATTR};
+
+    return kfd_call(fd, AMDKFD_IOC_SVM, &args) == -EINVAL;
 }
 
 /* A VM on every GPU: KFD's queue manager without HWS restores queues on each of them. */
@@ -274,10 +283,12 @@ int main(int argc, char **argv)
     struct test t = {.fd = open("/dev/kfd", O_RDWR | O_CLOEXEC), .fake = fake_open()};
     int failed = 0, r;
 
-    if (argc != 2 || (strcmp(argv[1], "stock") && strcmp(argv[1], "patched"))) {
-        fprintf(stderr, "usage: kfd_gpu stock|patched\n");
+    if (argc < 2 || argc > 3 || (strcmp(argv[1], "stock") && strcmp(argv[1], "patched"))) {
+        fprintf(stderr, "usage: kfd_gpu stock|patched [CASES, by how their names begin]\n");
         return 2;
     }
+    t.svm = has_svm(t.fd);
+    t.only = argc == 3 ? argv[2] : "";
     t.batch = strcmp(argv[1], "patched") == 0;
     r = acquire_all(&t);
     if (r) {

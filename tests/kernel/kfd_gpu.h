@@ -22,7 +22,9 @@ struct test {
     struct kfd_gpu gpu;
     int second_drm; /* a second GPU, or -1 */
     struct kfd_gpu second;
-    bool batch; /* the driver has the batch ioctl */
+    bool batch;       /* the driver has the batch ioctl */
+    bool svm;         /* and was built with SVM */
+    const char *only; /* cases whose names begin so */
     int failures;
 };
 
@@ -84,7 +86,7 @@ void accounting(char text[ACCOUNTING]);
 bool accounting_back(const char before[ACCOUNTING]);
 
 /* What a case needs beyond one GPU. Without it the case is left out. */
-enum needs { NEEDS_BATCH = 1, NEEDS_TWO_GPUS = 2, NEEDS_TWO_NODES = 4 };
+enum needs { NEEDS_BATCH = 1, NEEDS_TWO_GPUS = 2, NEEDS_TWO_NODES = 4, NEEDS_SVM = 8 };
 
 typedef void case_fn(struct test *t);
 struct test_case {

@@ -108,6 +108,31 @@ static void queue(struct test *t)
     munmap(base, 2 * LARGE * KFD_PAGE);
 }
 
+/*
+ * Closing any descriptor of the render node, also a copy that a forked child had, waits for the
+ * VM's fences (amdgpu_flush), and so asks for KFD's eviction fence: the queues are stopped, and
+ * restored after PROCESS_RESTORE_TIME_MS, 100 ms. The stock driver's doing; if this case fails, it
+ * has been repaired.
+ */
+static void duplicate_closed(struct test *t)
+{
+    struct amdgpu_fake_state before, after;
+    struct queue q;
+    int duplicate;
+
+    queue_new(t, &q);
+    before = state_of(t);
+    duplicate = dup(t->drm);
+    CHECK(t, duplicate != -1 && close(duplicate) == 0);
+    after = state_of(t);
+    for (int ms = 0; ms < 5000 && after.loads == before.loads; ms++) {
+        usleep(1000);
+        after = state_of(t);
+    }
+    CHECK(t, after.loads == before.loads + 1 && after.queues == 1);
+    queue_drop(t, &q);
+}
+
 struct disturber {
     char *memory;
     uint64_t bytes;
@@ -250,6 +275,7 @@ const struct test_case life_cases[] = {
     {"life/all-or-nothing", all_or_nothing, NEEDS_BATCH},
     {"life/again-and-again", again_and_again, NEEDS_BATCH},
     {"life/queue", queue, NEEDS_BATCH},
+    {"life/duplicate-closed", duplicate_closed, 0},
     {"life/disturbed", disturbed, NEEDS_BATCH},
     {"life/exit", exit_without_free, NEEDS_BATCH},
     {"life/killed-while-mapped", killed_while_mapped, NEEDS_BATCH},

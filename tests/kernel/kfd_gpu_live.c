@@ -51,8 +51,8 @@ static void live_start(struct test *t, struct live *l, bool batch)
 }
 
 /*
- * Let the queue run for a while. It comes back after up to 100 ms more than the restore worker
- * needs: why is not known (docs/kernel.md).
+ * Let the queue run for a while. It comes back with the restore worker; after a fork only some
+ * 100 ms later (life/duplicate-closed says why).
  */
 static void wait_running(struct test *t)
 {

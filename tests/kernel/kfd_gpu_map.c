@@ -256,6 +256,47 @@ static void flag_refused(struct test *t)
     munmap(table, KFD_PAGE);
 }
 
+/* Give pages to the SVM API: from then on they and their addresses are its own, until munmap. */
+static int svm_register(struct test *t, void *p, uint64_t bytes)
+{
+    const size_t attribute_bytes = sizeof(struct kfd_ioctl_svm_attribute);
+    struct kfd_ioctl_svm_args *args = calloc(1, sizeof(*args) + attribute_bytes);
+    int r;
+
+    if (!args)
+        return -ENOMEM;
+    args->start_addr = (uintptr_t)p;
+    args->size = bytes;
+    args->op = KFD_IOCTL_SVM_OP_SET_ATTR;
+    args->nattr = 1;
+    args->attrs[0] = (struct kfd_ioctl_svm_attribute){KFD_IOCTL_SVM_ATTR_GRANULARITY, 9};
+    /* The attributes behind the arguments count as part of them (kfd_ioctl in kfd_chardev.c). */
+    r = kfd_call(t->fd, AMDKFD_IOC_SVM + (attribute_bytes << _IOC_SIZESHIFT), args);
+    free(args);
+    return r;
+}
+
+/* Neither a range nor the window may lie in SVM memory (kernels built with it). */
+static void svm_refused(struct test *t)
+{
+    char *managed = pages_new(t, 4 * KFD_PAGE), *own = pages_new(t, 4 * KFD_PAGE);
+    struct kfd_ioctl_userptr_range ranges[] = {{(uintptr_t)own, 4 * KFD_PAGE},
+                                               {(uintptr_t)managed + 3 * KFD_PAGE, KFD_PAGE}};
+    uint64_t handle = 0;
+
+    CHECK(t, svm_register(t, managed, 4 * KFD_PAGE) == 0);
+    CHECK(t, kfd_alloc_batch(t->fd, t->gpu.gpu_id, WINDOW, ranges, 2, &handle) == -EADDRINUSE);
+    CHECK(t, kfd_alloc_batch(t->fd, t->gpu.gpu_id, (uintptr_t)managed - 3 * KFD_PAGE, ranges, 1,
+                             &handle) == -EADDRINUSE);
+    CHECK(t, handle == 0);
+    CHECK(t, munmap(managed, 4 * KFD_PAGE) == 0);
+    /* The window is free once the SVM API has noticed. */
+    CHECK(t, kfd_alloc_batch(t->fd, t->gpu.gpu_id, (uintptr_t)managed - 3 * KFD_PAGE, ranges, 1,
+                             &handle) == 0);
+    CHECK(t, kfd_free(t->fd, handle) == 0);
+    munmap(own, 4 * KFD_PAGE);
+}
+
 const struct test_case map_cases[] = {
     {"map/per-range", per_range, 0},
     {"map/batch-pages", batch_pages, NEEDS_BATCH},
@@ -270,5 +311,6 @@ const struct test_case map_cases[] = {
     {"map/batch-aliased", batch_aliased, NEEDS_BATCH},
     {"map/flag", flag, NEEDS_BATCH},
     {"map/flag-refused", flag_refused, NEEDS_BATCH},
+    {"map/svm-refused", svm_refused, NEEDS_BATCH | NEEDS_SVM},
     {NULL, NULL, 0},
 };
