@@ -70,6 +70,8 @@ build_tests() {
     # shellcheck disable=SC2086
     gcc $flags -o "$dir/kfd_gpu" "$source"/kfd_gpu*.c "$source"/fake.c "$source"/kfd.c
     # shellcheck disable=SC2086
+    gcc $flags -o "$dir/kfd_effects" "$source"/kfd_effects.c "$source"/kfd_effects_fake.c "$source"/fake.c "$source"/kfd.c
+    # shellcheck disable=SC2086
     gcc $flags -o "$dir/kfd_bench" "$source"/kfd_bench.c "$source"/fake.c "$source"/kfd.c
 }
 
