@@ -70,6 +70,8 @@ build_tests() {
     # shellcheck disable=SC2086
     gcc $flags -o "$dir/kfd_gpu" "$source"/kfd_gpu*.c "$source"/fake.c "$source"/kfd.c
     # shellcheck disable=SC2086
+    gcc $flags -o "$dir/kfd_faults" "$source"/kfd_faults.c "$source"/fake.c "$source"/kfd.c
+    # shellcheck disable=SC2086
     gcc $flags -o "$dir/kfd_effects" "$source"/kfd_effects.c "$source"/kfd_effects_fake.c "$source"/fake.c "$source"/kfd.c
     # shellcheck disable=SC2086
     gcc $flags -o "$dir/kfd_bench" "$source"/kfd_bench.c "$source"/fake.c "$source"/kfd.c
@@ -188,6 +190,7 @@ make_initramfs() {
 
 # machine_options MACHINE: qemu_options and kernel_options.
 # counted: one CPU whose clock counts instructions, one GPU: repeats itself whatever the host does.
+# asan: two CPUs, two GPUs and more memory, for a kernel with checkers.
 # wide: two CPUs that really run at once, two NUMA nodes, two GPUs. iommu: that, and the GPUs behind an IOMMU.
 machine_options() {
     kernel_options="tsc=reliable"
@@ -206,6 +209,11 @@ machine_options() {
             qemu_options+=(-device intel-iommu)
             kernel_options="$kernel_options intel_iommu=on"
         fi
+        add_gpus 2
+        ;;
+    asan)
+        qemu_options=(-machine q35 -accel "tcg,thread=multi" -smp 2 -m 2048)
+        kernel_options="no_timer_check rcupdate.rcu_cpu_stall_suppress=1"
         add_gpus 2
         ;;
     esac
