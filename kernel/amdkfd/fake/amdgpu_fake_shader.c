@@ -239,7 +239,7 @@ void amdgpu_fake_shader_pasid(struct amdgpu_device *adev, u32 vmid, u32 pasid)
 	if (pasid || vmid < FIRST_VMID)
 		return;
 	ask(adev, AMDGPU_FAKE_RELEASE, &queue);
-	empty_tlb(vmid);
+	empty_tlb(vmid); /* which the driver does not ask for: docs/kernel.md, "Found" */
 }
 
 void amdgpu_fake_shader_root(struct amdgpu_device *adev, u32 vmid, u64 base)
