@@ -33,18 +33,21 @@ namespace ref
 namespace
 {
 // The plain set without the hook that would choose a better variant.
-sg_op_set without_choice(const sg_op_set &set)
+std::vector<sg_op_entry> without_choice(const sg_op_set &set)
 {
-    auto *entries = new std::vector<sg_op_entry>(set.entries, set.entries + set.count);
-    for (sg_op_entry &entry : *entries)
+    std::vector<sg_op_entry> entries(set.entries, set.entries + set.count);
+    for (sg_op_entry &entry : entries)
         entry.prepare = nullptr;
-    return {entries->data(), entries->size()}; // for the life of the process, as tables are
+    return entries;
 }
 
 std::vector<const sg_op_set *> sets_of(unsigned variant)
 {
-    static const sg_op_set plain[3] = {without_choice(sg_ops_flat), without_choice(sg_ops_buffer),
-                                       without_choice(sg_ops_ds)};
+    static const std::vector<sg_op_entry> entries[3] = {
+        without_choice(sg_ops_flat), without_choice(sg_ops_buffer), without_choice(sg_ops_ds)};
+    static const sg_op_set plain[3] = {{entries[0].data(), entries[0].size()},
+                                       {entries[1].data(), entries[1].size()},
+                                       {entries[2].data(), entries[2].size()}};
     static const sg_op_set *const memory[SG_SIMD_VARIANTS][3] = {
         {&plain[0], &plain[1], &plain[2]},
         {&sg_ops_flat_v3, &sg_ops_buffer_v3, &sg_ops_ds_v3},
