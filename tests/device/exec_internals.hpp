@@ -36,7 +36,7 @@ extern "C" {
 inline uint64_t test_seed()
 {
     static const uint64_t seed = [] {
-        const char *text = getenv("HS_TEST_SEED");
+        const char *text = getenv("HS_SEED");
         return text ? strtoull(text, nullptr, 0) : std::random_device{}();
     }();
     return seed;
