@@ -84,6 +84,11 @@ struct hs_epoch_slot *hs_epoch_enter_first(void)
     return NULL;
 }
 
+void hs_epoch_fence(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 void hs_epoch_exit_without_slot(void)
 {
     atomic_fetch_sub(&epoch.without_slot, 1);

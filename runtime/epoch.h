@@ -38,6 +38,7 @@ extern bool hs_epoch_readers_fence __attribute__((visibility("hidden"))); /* no 
 struct hs_epoch_slot *
 hs_epoch_enter_first(void); /* a thread's first section, and those without a slot */
 void hs_epoch_exit_without_slot(void);
+void hs_epoch_fence(void); /* out of line: gcc refuses the builtin in ThreadSanitizer builds */
 
 /* The thread's slot, for hs_epoch_exit(); null if there was no memory for one. */
 static inline struct hs_epoch_slot *hs_epoch_enter(void)
@@ -48,7 +49,7 @@ static inline struct hs_epoch_slot *hs_epoch_enter(void)
         return hs_epoch_enter_first();
     __atomic_store_n(&slot->sequence, slot->sequence + 1, __ATOMIC_RELAXED);
     if (hs_epoch_readers_fence)
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        hs_epoch_fence();
     else
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return slot;
