@@ -37,11 +37,11 @@ extern size_t hs_batch_runs;
 int hs_backing_create(struct hs_pool *pool);
 
 /*
- * From this many runs on an alias window costs less than one buffer per run, where both are
- * possible: about 200 us and 1.6 us per run against 18 us per run, measured on softgpu
- * (docs/library.md).
+ * From this many runs on an alias window may cost less than one buffer per run, where both are
+ * possible: so on softgpu for runs of one page (`./dev bench backing`), not by the instructions of
+ * Linux 6.1 (docs/library.md says what is known).
  */
-#define HS_ALIAS_BREAK_EVEN 18u
+#define HS_ALIAS_BREAK_EVEN 256u
 
 const char *hs_backing_name(enum hs_backing_kind kind);
 

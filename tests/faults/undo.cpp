@@ -90,13 +90,13 @@ TEST_CASE(
     "registering shared memory that the library may alias, and falling through where it cannot")
 {
     HS_RANDOM(random);
-    const SharedFragments memory(std::vector<size_t>(20, 1), random);
+    const SharedFragments memory(std::vector<size_t>(256, 1), random); // HS_ALIAS_BREAK_EVEN
     FaultLoop loop(current_device);
     void *window = nullptr;
     // Where batch fails alias is next: HIP makes what it needs for that at its first use.
     for (int round = 0; round < 2; round++)
         Window(memory.ranges(), hipScatterRegisterBackingAlias).unregister();
-    loop.fail_every_call({.name = "register, auto, 20 shared ranges",
+    loop.fail_every_call({.name = "register, auto, 256 shared ranges",
                           .run =
                               [&] {
                                   return outcome_of(hipHostRegisterScatter(

@@ -148,7 +148,7 @@ TEST_CASE("private memory cannot be aliased: an error when forced, the next back
 {
     FakeKfd kfd(FakeKernel::stock);
     FakePinner fake;
-    Fragments memory(20);
+    Fragments memory(HS_ALIAS_BREAK_EVEN);
     hs_pool *pool = nullptr;
     FakeKfd::State before = kfd.state();
     {
@@ -222,7 +222,7 @@ TEST_CASE("what cannot be registered falls through, and nothing stays of the att
 {
     FakeKfd kfd(FakeKernel::stock);
     FakePinner fake;
-    Shared memory(30);
+    Shared memory(HS_ALIAS_BREAK_EVEN);
     Request request(memory.list);
     request.pinner = &fake.pinner;
     hs_pool *pool = nullptr;
