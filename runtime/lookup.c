@@ -119,15 +119,40 @@ static void *order_build(const struct numbers *n, size_t head)
     }
     order->lowest = lowest;
     order->shift = shift;
+    order->unit_shift = 0;
     fill(order, n, lowest, shift);
     return order;
+}
+
+/* The unit of which nearly every run is one (lookup.h); 0: there is none. */
+static unsigned offset_unit_shift(const struct hs_ranges *r)
+{
+    uint64_t bits = 0;
+    unsigned shift;
+
+    for (size_t i = 1; i < r->count; i++)
+        bits |= r->runs[i].offset;
+    if (!bits)
+        return 0;
+    shift = (unsigned)__builtin_ctzll(bits);
+    return ((r->window_bytes - 1) >> shift) + 1 - r->count <= HS_END_RUNS ? shift : 0;
 }
 
 struct hs_order *hs_offset_index_build(const struct hs_ranges *r)
 {
     struct numbers offsets = {
         .count = (r->count + HS_GROUP_RUNS - 1) / HS_GROUP_RUNS, .end = r->window_bytes, .r = r};
+    unsigned unit_shift = offset_unit_shift(r);
+    struct hs_order *order;
 
+    if (unit_shift) {
+        order = hs_alloc_array(LINE_BYTES, sizeof(*order));
+        if (order)
+            *order = (struct hs_order){.unit_shift = unit_shift};
+        else
+            hs_error(-ENOMEM, "no memory for the index of %zu ranges", r->count);
+        return order;
+    }
     return order_build(&offsets, sizeof(struct hs_order));
 }
 

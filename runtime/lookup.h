@@ -42,13 +42,18 @@ struct hs_block {
 
 struct hs_order {
     uint64_t lowest;
-    unsigned shift; /* of a block */
+    unsigned shift;      /* of a block */
+    unsigned unit_shift; /* of offsets alone; not 0: there is nothing else, see below */
     struct hs_block *blocks;
     uint32_t *first; /* buckets + 1: position of the first number in it or after it */
     int16_t *keys;   /* less 2^15, because SSE2 compares signed numbers only */
 };
 
-/* Window offsets: each fourth run's is in the order. */
+/*
+ * Window offsets: each fourth run's is in the order. But if the runs are of one size, a power of
+ * two, up to three that neighbours make longer and a last one that is shorter, the number of the
+ * unit that holds an offset is the run's number or up to three more.
+ */
 #define HS_GROUP_RUNS (HS_END_RUNS + 1)
 
 /* 64 units of the span, and how many are there before them. */
@@ -131,8 +136,16 @@ static inline size_t hs_order_find(const struct hs_order *order, uint64_t number
 static inline bool hs_lookup_offset_quick(const struct hs_ranges *r, const struct hs_order *order,
                                           uint64_t offset, size_t *run)
 {
-    size_t first = hs_order_find(order, offset, NULL) * HS_GROUP_RUNS;
-    const struct hs_run *group = &r->runs[first];
+    const struct hs_run *group;
+    size_t first;
+
+    if (order->unit_shift) {
+        first = offset >> order->unit_shift;
+        first = first > HS_END_RUNS ? first - HS_END_RUNS : 0;
+    } else {
+        first = hs_order_find(order, offset, NULL) * HS_GROUP_RUNS;
+    }
+    group = &r->runs[first];
 
     *run = first + (group[1].offset <= offset) + (group[2].offset <= offset) +
            (group[3].offset <= offset);

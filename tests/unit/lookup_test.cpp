@@ -201,6 +201,33 @@ TEST_CASE("both indexes agree with a search through the list")
     CHECK(with_order > 0);
 }
 
+TEST_CASE(
+    "runs of one size need no order of offsets, a few longer ones and a shorter last one or not")
+{
+    HS_RANDOM(random);
+
+    for (size_t longer = 0; longer <= 5; longer++) {
+        for (uint64_t pages : {1, 16}) {
+            INFO(longer << " longer runs of " << pages << " pages");
+            std::vector<uint64_t> sizes(500, pages);
+            for (size_t i = 0; i < longer; i++)
+                sizes[random() % 2 ? i : 400 - i] = 2 * pages;
+            sizes.back() = 1 + random() % pages;
+            List list;
+            uint64_t at = 1000;
+            for (uint64_t size : sizes) {
+                list.push_back({reinterpret_cast<void *>(at * page), size * page});
+                at += size + 1 + random() % 3;
+            }
+            Sealed s(list, false);
+            Tally tally;
+            compare(tally, random, list, s);
+            CHECK(tally.wrong == 0);
+            CHECK((s.by_offset->unit_shift != 0) == (longer <= 3));
+        }
+    }
+}
+
 TEST_CASE("both indexes agree with a search through the list, however uneven it is")
 {
     HS_RANDOM(random);
