@@ -2,7 +2,7 @@
 # lint.sh BUILD_DIR [format|clang|tidy]: three checks over the tree, all silent when there is nothing to say.
 #   format  clang-format 14 over every C, C++ and HIP file, against .clang-format
 #   clang   clang 15 as a second compiler over what BUILD_DIR compiles with gcc (syntax and warnings only)
-#   tidy    clang-tidy 14, against .clang-tidy, over our C sources
+#   tidy    clang-tidy 15, against .clang-tidy, over our C sources
 # Called by ./dev lint and by ctest (label lint). Changes nothing.
 set -eu
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -42,7 +42,7 @@ check_clang() {
 
 check_tidy() {
     local output status=0
-    output=$(compiled | grep -E '\.c$' | xargs -r -P "$jobs" -n 2 clang-tidy-14 --quiet -p "$build" 2>&1) || status=1
+    output=$(compiled | grep -E '\.c$' | xargs -r -P "$jobs" -n 2 clang-tidy-15 --quiet -p "$build" 2>&1) || status=1
     # What it says about findings in other people's headers, which it does not show, is noise.
     printf '%s\n' "$output" | grep -vE '^[0-9]+ warnings? (and [0-9]+ errors? )?generated\.$|^Suppressed|^Use -header' || true
     return $status

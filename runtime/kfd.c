@@ -518,7 +518,7 @@ static int probe_flag(uint32_t gpu_id, const struct probe_area *area, int *works
 
 int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t room)
 {
-    struct hs_kfd_version version;
+    struct hs_kfd_version version = {0};
     struct probe_area area = {0};
     char by_ioctl[96] = "", by_flag[96] = "";
     int works = 0, err;
@@ -528,7 +528,7 @@ int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t ro
     if (err)
         return err;
     err = probe_area_get(&area);
-    if (err)
+    if (err || !area.map)
         return err;
 
     if (version.major == 1 && version.minor < PROFILER_MINOR) {

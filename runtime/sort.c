@@ -121,7 +121,7 @@ int hs_sort_find_overlap(const struct hs_ranges *r, uint64_t *addr)
 {
     unsigned page_bits = bits_for((r->highest - r->lowest) >> PAGE_SHIFT);
     unsigned size_bits = 64 - page_bits; /* less than 64: a span has at least one page */
-    uint64_t size_mask = (1ull << size_bits) - 1, previous_end = 0;
+    uint64_t size_mask = ~0ull >> page_bits, previous_end = 0;
     uint64_t *block, *keys, *scratch;
     int err = 0;
 

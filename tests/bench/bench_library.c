@@ -129,7 +129,8 @@ static long long bytes_of(void *memory)
     for (size_t i = 0; i <= (end - 1 - start) / PAGE; i++)
         present += pages[i] & 1;
     free(pages);
-    return (long long)(present * PAGE);
+    present *= PAGE;
+    return (long long)present;
 }
 
 static struct hs_sys_ops real;

@@ -27,7 +27,7 @@ struct effect {
 static void write_words(char *p, uint64_t value)
 {
     for (uint64_t at = 0; at < RANGE_BYTES; at += KFD_PAGE)
-        *(volatile uint64_t *)(p + at) = value;
+        *(volatile uint64_t *)(void *)(p + at) = value;
 }
 
 static bool private_again(struct effect *e)

@@ -56,7 +56,7 @@ int engine_open(int fd, int drm, const struct kfd_gpu *gpu)
     if (ring == MAP_FAILED)
         return -errno;
     memset(ring, 0, RING_BYTES + KFD_PAGE);
-    pointers = (struct pointers *)(ring + RING_BYTES);
+    pointers = (struct pointers *)(void *)(ring + RING_BYTES);
     r = share(gpu, ring);
     r = r ? r : share(gpu, pointers);
     r = r ? r : kfd_call(fd, AMDKFD_IOC_CREATE_EVENT, &memory_event);
@@ -74,7 +74,7 @@ int engine_open(int fd, int drm, const struct kfd_gpu *gpu)
                  (off_t)(queue.doorbell_offset & ~(uint64_t)(DOORBELLS - 1)));
     if (bells == MAP_FAILED)
         return -errno;
-    doorbell = (volatile uint64_t *)(bells + queue.doorbell_offset % DOORBELLS);
+    doorbell = (volatile uint64_t *)(void *)(bells + queue.doorbell_offset % DOORBELLS);
     return 0;
 }
 

@@ -272,7 +272,7 @@ static bool decode_locked(struct sg_code_page *page, unsigned slot, struct sg_in
     memcpy(&words[here], page->tail, (3 - here) * sizeof(words[0]));
     if (!sg_decode(code->isa, words, 3, out))
         sg_unimplemented("an instruction longer than 3 dwords at 0x%llx",
-                         (unsigned long long)(page->va + slot * 4));
+                         (unsigned long long)page->va + slot * 4);
     return true;
 }
 

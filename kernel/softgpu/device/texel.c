@@ -50,7 +50,7 @@ static float bits_float(uint32_t bits)
 
 static uint32_t largest(unsigned bits)
 {
-    return bits == 32 ? UINT32_MAX : (1u << bits) - 1;
+    return bits >= 32 ? UINT32_MAX : (1u << bits) - 1;
 }
 
 /* The sRGB transfer function of IEC 61966-2-1, from the stored value to the linear one. */

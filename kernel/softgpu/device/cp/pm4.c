@@ -203,14 +203,15 @@ static enum outcome dma_data(struct sg_queue *q, const struct packet *p,
     return ok ? DONE : FAULTED;
 }
 
-/* Tell the producer how far the ring is consumed. */
+/* Tell the producer how far the ring is consumed. Its size is a power of two
+ * (set_queue_properties_from_user in kfd_chardev.c), or 0. */
 static bool report_read(struct sg_queue *q, uint64_t at, struct sg_memory_fault *fault)
 {
     if (q->read == at)
         return true;
     q->read = at;
-    return cp_store32(q->config.vm, q->config.read_ptr_va, (uint32_t)(at % q->pm4.level[0].dwords),
-                      fault);
+    return cp_store32(q->config.vm, q->config.read_ptr_va,
+                      (uint32_t)at & (q->pm4.level[0].dwords - 1), fault);
 }
 
 /* End of pipe: all waves done, caches written back, then data, then the interrupt. */

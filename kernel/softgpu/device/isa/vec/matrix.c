@@ -177,7 +177,7 @@ static void multiply64(const struct mfma *m, const struct sg_inst *inst, const u
 static enum sg_next matrix(struct sg_wave *w, const struct sg_inst *inst)
 {
     const struct mfma *m = inst->aux[0];
-    _Alignas(64) uint32_t a[2 * SG_LANES], b[2 * SG_LANES], d[32 * SG_LANES];
+    _Alignas(64) uint32_t a[2 * SG_LANES] = {0}, b[2 * SG_LANES] = {0}, d[32 * SG_LANES] = {0};
     unsigned rows = m->blocks * m->size * m->size / SG_LANES * (m->element == E_F64 ? 2 : 1);
     char text[192];
 
