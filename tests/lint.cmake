@@ -1,11 +1,17 @@
-# The fast third of ./dev lint as a test, in the default build only. The other two thirds (a second compiler, clang-tidy) take
-# minutes: ./dev lint.
+# ./dev lint as three tests, in the default build only: format, a second compiler's warnings, clang-tidy. The last two take minutes
+# of all processors.
 if(NOT HS_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Release")
-    find_program(HS_CLANG_FORMAT clang-format-14)
-    if(HS_CLANG_FORMAT)
-        add_test(NAME lint.format COMMAND ${CMAKE_SOURCE_DIR}/cmake/lint.sh ${CMAKE_BINARY_DIR} format)
-        set_tests_properties(lint.format PROPERTIES LABELS lint TIMEOUT 120)
-    else()
-        message(STATUS "no clang-format-14: the lint test is not registered")
-    endif()
+    foreach(pair format:clang-format-14:1 clang:clang++-15:2 tidy:clang-tidy-15:2)
+        string(REPLACE ":" ";" pair ${pair})
+        list(GET pair 0 check)
+        list(GET pair 1 program)
+        list(GET pair 2 processors)
+        find_program(HS_LINT_${check} ${program})
+        if(HS_LINT_${check})
+            add_test(NAME lint.${check} COMMAND ${CMAKE_SOURCE_DIR}/cmake/lint.sh ${CMAKE_BINARY_DIR} ${check})
+            set_tests_properties(lint.${check} PROPERTIES LABELS lint TIMEOUT 1200 PROCESSORS ${processors})
+        else()
+            message(STATUS "no ${program}: the test lint.${check} is not registered")
+        endif()
+    endforeach()
 endif()
