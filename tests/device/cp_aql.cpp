@@ -301,6 +301,8 @@ TEST_CASE("packets that the hardware refuses stop the queue with ROCr's error bi
         {"empty grid", 2, [](auto &p, aql &) { p.grid_size_z = 0; }},
         {"group memory", 4, [](auto &p, aql &) { p.group_segment_size = UINT32_MAX; }},
         {"no code", 8, [](auto &p, aql &) { p.kernel_object = 0; }},
+        {"no code and too much group memory", 8,
+         [](auto &p, aql &) { p.kernel_object = 0, p.group_segment_size = UINT32_MAX; }},
         {"unknown type", 32, [](auto &p, aql &) { p.header = 0xff; }},
         {"agent dispatch", 32, [](auto &p, aql &) { p.header = HSA_PACKET_TYPE_AGENT_DISPATCH; }},
         {"group too large", 64, [](auto &p, aql &) { p.workgroup_size_x = 0xffff; }},

@@ -289,10 +289,12 @@ static enum outcome kernel(struct sg_queue *q, const hsa_kernel_dispatch_packet_
     slot->scratch_once = false;
     slot->completion_signal = p->completion_signal.handle;
     uint32_t error = check_dimensions(p, d);
-    if (!error && p->group_segment_size > arch->lds_bytes_per_cu)
-        error = CP_ERROR_GROUP_MEMORY;
+    /* Which of several mistakes is reported is not documented; rocrtst's test of an invalid kernel
+     * object, which leaves the group segment size uninitialised, expects this order. */
     if (!error && p->kernel_object == 0)
         error = CP_ERROR_CODE;
+    if (!error && p->group_segment_size > arch->lds_bytes_per_cu)
+        error = CP_ERROR_GROUP_MEMORY;
     if (error)
         return queue_error(q, error, report);
     if (!read_descriptor(q, p->kernel_object, d, &fault))
