@@ -83,10 +83,17 @@ static int alloc_flag(struct faults *f)
                              &f->handle);
 }
 
+/*
+ * The driver's own ioctl: when the handle cannot be allocated it says EFAULT
+ * (kfd_ioctl_alloc_memory_of_gpu in kfd_chardev.c). The memory is in place and writable, so nothing
+ * else here does. The batch ioctl says ENOMEM.
+ */
 static int alloc_single(struct faults *f)
 {
-    return kfd_alloc_userptr(f->fd, f->gpu.gpu_id, WINDOW, f->memory, RANGES * KFD_PAGE,
-                             &f->handle);
+    int r =
+        kfd_alloc_userptr(f->fd, f->gpu.gpu_id, WINDOW, f->memory, RANGES * KFD_PAGE, &f->handle);
+
+    return r == -EFAULT ? -ENOMEM : r;
 }
 
 static int map(struct faults *f)

@@ -237,7 +237,7 @@ boot() {
         -cpu max -nographic -no-reboot -nodefaults -serial stdio -monitor none \
         -kernel "$image_kernel" -initrd "$OUT/initramfs-$name.cpio" \
         -append "console=ttyS0 ${KARGS:-quiet} panic=-1 oops=panic log_buf_len=4M $kernel_options" </dev/null 2>&1 |
-        tr -d '\r' >"$log" || true
+        stdbuf -oL tr -d '\r' >"$log" || true
     [ -n "${VERBOSE:-}" ] && cat "$log"
     grep -a '^| ' "$log" || true
     if ! grep -aq '^@@ guest done, 0 failed' "$log"; then
