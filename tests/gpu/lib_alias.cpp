@@ -122,7 +122,7 @@ TEST_CASE("private memory with the flag for HIP's memory calls is a clear error"
 TEST_CASE("without the batch ioctl many shared ranges are aliased by themselves")
 {
     HS_RANDOM(random);
-    const SharedPages memory(64, random);
+    const SharedPages memory(300, random); // more than docs/library.md says it takes
     write_pattern(memory.ranges(), 5);
     Window window(memory.ranges(), hipScatterRegisterDefault);
     const hipScatterPoolInfo info = window.info();
