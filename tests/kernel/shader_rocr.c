@@ -226,7 +226,8 @@ static bool wait_rounds(const uint32_t *rounds)
 }
 
 /* One dispatch reads the window all the time while the memory under it changes. */
-static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *, const uint32_t *))
+static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *, const uint32_t *,
+                                                           const uint32_t *))
 {
     uint32_t *stop = r->shared, *rounds = stop + 1, *foreign = stop + 2;
     struct window w;
@@ -243,7 +244,7 @@ static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *
                                     .foreign = foreign};
     hsa_signal_t signal = rocr_launch(r, "watch", &args, sizeof(args), 1, 64);
     CHECK(wait_rounds(rounds));
-    make(&w, rounds);
+    make(&w, rounds, foreign);
     __atomic_store_n(stop, 1, __ATOMIC_RELAXED);
     CHECK(rocr_finish(signal, PATIENCE) == 0);
     sum_and_change(r, &w, NULL, NULL);
@@ -251,8 +252,9 @@ static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *
     return *foreign;
 }
 
-static void make_changes(const struct window *w, const uint32_t *rounds)
+static void make_changes(const struct window *w, const uint32_t *rounds, const uint32_t *foreign)
 {
+    (void)foreign;
     srand(20260204);
     for (int i = 0; i < CHANGES; i++) {
         change(w, (uint32_t)rand() % (RANGES * PAGES), rand() % 3);
@@ -313,12 +315,16 @@ static void forget_flushes(bool forget)
     CHECK(!file || fclose(file) == 0);
 }
 
-static void make_stale(const struct window *w, const uint32_t *rounds)
+/* A stale page is foreign once the kernel has given it to somebody: to whom is a matter of chance.
+ */
+static void make_stale(const struct window *w, const uint32_t *rounds, const uint32_t *foreign)
 {
     forget_flushes(true);
-    for (uint32_t page = 0; page < RANGES * PAGES; page++)
-        change(w, page, 0);
-    CHECK(wait_rounds(rounds));
+    for (int i = 0; i < 100 && !__atomic_load_n(foreign, __ATOMIC_RELAXED); i++) {
+        for (uint32_t page = 0; page < RANGES * PAGES; page++)
+            change(w, page, 0);
+        CHECK(wait_rounds(rounds));
+    }
     forget_flushes(false);
     change(w, 0, 0); /* and flush */
     CHECK(wait_rounds(rounds));
