@@ -528,7 +528,7 @@ int hs_kfd_probe_batch(uint32_t gpu_id, enum hs_wire *wire, char *why, size_t ro
     if (err)
         return err;
     err = probe_area_get(&area);
-    if (err || !area.map)
+    if (err || !area.map) /* it is there; for clang-tidy, which cannot see that */
         return err;
 
     if (version.major == 1 && version.minor < PROFILER_MINOR) {
