@@ -498,6 +498,8 @@ TEST_CASE("dispatches that follow one another all run, whoever submits them, acr
     REQUIRE(sg_exec_submit(exec_of(g.dev), &launches[0]->dispatch) == 0);
     while (!launches.back()->wait(0ms))
         g.assist();
+    for (auto &l : launches) // done() of an earlier one may still be on its way out
+        REQUIRE(l->wait());
     stop = true;
     pauses.join();
     CHECK(g.word(0) == 6400 * (count + count / 100 * 63));
