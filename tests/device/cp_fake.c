@@ -19,7 +19,7 @@ static struct {
     struct fake_dispatch record[FAKE_MAX];
     size_t count;
     uint32_t events[FAKE_MAX];
-    size_t event_count, fault_count;
+    size_t event_count, fault_count, cancel_count;
     struct sg_memory_fault fault;
     bool automatic;
     const struct sg_queue_side *side;
@@ -85,7 +85,7 @@ struct sg_device *fake_device_create(const char *arch)
     dev->config.arch = sg_arch_find(arch);
     dev->config.ops = &fake_ops;
     dev->config.compute_units = 8;
-    fake.count = fake.event_count = fake.fault_count = 0;
+    fake.count = fake.event_count = fake.fault_count = fake.cancel_count = 0;
     fake.stop = fake.automatic = false;
     fake.thread_runs = pthread_create(&fake.thread, NULL, auto_main, NULL) == 0;
     return dev;
@@ -205,6 +205,17 @@ void sg_exec_cancel(struct sg_exec *exec, uint32_t queue_id)
         if (d)
             d->done(d, SG_DISPATCH_CANCELLED, NULL);
     }
+    pthread_mutex_lock(&fake.lock);
+    fake.cancel_count++;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+size_t fake_cancel_count(void)
+{
+    pthread_mutex_lock(&fake.lock);
+    size_t count = fake.cancel_count;
+    pthread_mutex_unlock(&fake.lock);
+    return count;
 }
 
 void fake_exec_auto(bool on)

@@ -44,6 +44,8 @@ struct fake_dispatch fake_exec_dispatch(size_t index);
 /* Ends dispatch number `index` with an enum sg_dispatch_result; `fault_va` for SG_DISPATCH_FAULT.
  */
 void fake_exec_finish(size_t index, int result, uint64_t fault_va);
+/* So often the dispatches of a queue were cancelled, whether it had any or not. */
+size_t fake_cancel_count(void);
 
 size_t fake_event_count(void);
 uint32_t fake_event(size_t index);
