@@ -138,11 +138,13 @@ bool sg_vm_copy(const struct sg_vm *vm, uint64_t to, uint64_t from, uint64_t byt
 {
     (void)count;
     bool ok = true;
+    sg_vm_enter(); /* the lock once, not for every byte: a megabyte takes seconds under TSan else */
     for (uint64_t i = 0; ok && i < bytes; i++) {
         uint8_t value;
         ok =
             sg_vm_read(vm, from + i, &value, 1, fault) && sg_vm_write(vm, to + i, &value, 1, fault);
     }
+    sg_vm_leave();
     return ok;
 }
 
@@ -151,9 +153,11 @@ bool sg_vm_fill(const struct sg_vm *vm, uint64_t to, uint32_t pattern, unsigned 
 {
     (void)count;
     bool ok = true;
+    sg_vm_enter();
     for (uint64_t i = 0; ok && i < bytes; i++) {
         uint8_t value = (uint8_t)(pattern >> (i % unit * 8));
         ok = sg_vm_write(vm, to + i, &value, 1, fault);
     }
+    sg_vm_leave();
     return ok;
 }
