@@ -84,7 +84,8 @@ struct launch {
         self->over = true;
         self->ended.notify_all();
     }
-    bool wait(std::chrono::milliseconds limit = 20s)
+    // Longer than a loaded machine takes, shorter than ctest waits: a hang is named by its line.
+    bool wait(std::chrono::milliseconds limit = 100s)
     {
         std::unique_lock guard(mutex);
         return ended.wait_for(guard, limit, [&] { return over; });
@@ -616,7 +617,8 @@ TEST_CASE("suspended again and again, a dispatch runs each workgroup once and ho
 TEST_CASE("what is left of a suspended dispatch is cancelled while all threads sleep")
 {
     gpu g(2);
-    auto l = g.start(g.address("add"), {64 * 50000, 1, 1}, {64, 1, 1}, g.arguments({DATA}), 7);
+    // Half an hour of work: something is left however long this thread gets no processor.
+    auto l = g.start(g.address("add"), {64u * 50000000, 1, 1}, {64, 1, 1}, g.arguments({DATA}), 7);
     while (g.word(0) == 0)
         std::this_thread::yield();
     sg_device_pause(g.dev);
