@@ -2,9 +2,7 @@
 // Exact undo through the ROCr face, in a program without HIP: whichever call fails, the process is
 // as before, and the same operation then succeeds (fault_loop.hpp).
 #include "fault_loop.hpp"
-
-#include <hip_scatter/hsa_scatter.h>
-#include <hsa/hsa_ext_amd.h>
+#include "hsa_machine.hpp"
 
 using namespace hs_test;
 
@@ -18,28 +16,9 @@ Outcome outcome_of(hsa_status_t status)
     return {status == HSA_STATUS_SUCCESS, text, hsa_scatter_last_error_message()};
 }
 
-#define REQUIRE_HSA(call)                                                                          \
-    do {                                                                                           \
-        const hsa_status_t status_ = (call);                                                       \
-        INFO(#call << ": " << hsa_scatter_last_error_message());                                   \
-        REQUIRE(status_ == HSA_STATUS_SUCCESS);                                                    \
-    } while (0)
-
 std::vector<hsa_agent_t> gpus()
 {
-    std::vector<hsa_agent_t> list;
-    REQUIRE(hsa_init() == HSA_STATUS_SUCCESS);
-    hsa_iterate_agents(
-        [](hsa_agent_t agent, void *data) {
-            hsa_device_type_t type;
-            hsa_agent_get_info(agent, HSA_AGENT_INFO_DEVICE, &type);
-            if (type == HSA_DEVICE_TYPE_GPU)
-                static_cast<std::vector<hsa_agent_t> *>(data)->push_back(agent);
-            return HSA_STATUS_SUCCESS;
-        },
-        &list);
-    REQUIRE(!list.empty());
-    return list;
+    return agents_of(HSA_DEVICE_TYPE_GPU);
 }
 
 // Every second page of a shared mapping, backwards: every backing takes it.
@@ -92,25 +71,6 @@ void *make(const Pages &pages, const Kind &kind, const std::vector<hsa_agent_t> 
     REQUIRE_HSA(hsa_scatter_register(pages.ranges.data(), pages.ranges.size(), agents.data(),
                                      static_cast<uint32_t>(agents.size()), kind.flag, &window));
     return window;
-}
-
-void *vram_of(hsa_agent_t gpu, size_t bytes)
-{
-    hsa_amd_memory_pool_t pool{};
-    void *vram = nullptr;
-    hsa_amd_agent_iterate_memory_pools(
-        gpu,
-        [](hsa_amd_memory_pool_t candidate, void *data) {
-            bool can = false;
-            hsa_amd_memory_pool_get_info(candidate, HSA_AMD_MEMORY_POOL_INFO_RUNTIME_ALLOC_ALLOWED,
-                                         &can);
-            if (can)
-                *static_cast<hsa_amd_memory_pool_t *>(data) = candidate;
-            return can ? HSA_STATUS_INFO_BREAK : HSA_STATUS_SUCCESS;
-        },
-        &pool);
-    REQUIRE(hsa_amd_memory_pool_allocate(pool, bytes, 0, &vram) == HSA_STATUS_SUCCESS);
-    return vram;
 }
 
 } // namespace

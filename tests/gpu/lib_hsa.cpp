@@ -1,44 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The ROCr face, in a program that neither links nor loads HIP.
-#include <hip_scatter/hsa_scatter.h>
-
-#include <hsa/hsa_ext_amd.h>
+#include "hsa_machine.hpp"
 
 #include <cstring>
 #include <dlfcn.h>
-#include <hs_test.hpp>
 #include <sys/mman.h>
 #include <unistd.h>
 
 namespace
 {
 
-#define REQUIRE_HSA(call)                                                                          \
-    do {                                                                                           \
-        const hsa_status_t status_ = (call);                                                       \
-        INFO(#call << ": " << hsa_scatter_last_error_message());                                   \
-        REQUIRE(status_ == HSA_STATUS_SUCCESS);                                                    \
-    } while (0)
-
 hsa_agent_t find_agent(hsa_device_type_t type)
 {
-    struct Search {
-        hsa_device_type_t type;
-        hsa_agent_t found;
-    } search = {type, {0}};
-    REQUIRE(hsa_init() == HSA_STATUS_SUCCESS);
-    hsa_iterate_agents(
-        [](hsa_agent_t agent, void *data) {
-            auto *s = static_cast<Search *>(data);
-            hsa_device_type_t is;
-            hsa_agent_get_info(agent, HSA_AGENT_INFO_DEVICE, &is);
-            if (is == s->type && s->found.handle == 0)
-                s->found = agent;
-            return HSA_STATUS_SUCCESS;
-        },
-        &search);
-    REQUIRE(search.found.handle != 0);
-    return search.found;
+    return hs_test::agents_of(type)[0];
 }
 
 // Every second page of a mapping, backwards.
@@ -119,20 +93,7 @@ TEST_CASE("a GPU copies between its memory and a window")
 {
     const hsa_agent_t gpu = find_agent(HSA_DEVICE_TYPE_GPU);
     Pages pages(9);
-    void *window = nullptr, *vram = nullptr;
-    hsa_amd_memory_pool_t pool{};
-    hsa_amd_agent_iterate_memory_pools(
-        gpu,
-        [](hsa_amd_memory_pool_t candidate, void *data) {
-            bool can = false;
-            hsa_amd_memory_pool_get_info(candidate, HSA_AMD_MEMORY_POOL_INFO_RUNTIME_ALLOC_ALLOWED,
-                                         &can);
-            if (can)
-                *static_cast<hsa_amd_memory_pool_t *>(data) = candidate;
-            return can ? HSA_STATUS_INFO_BREAK : HSA_STATUS_SUCCESS;
-        },
-        &pool);
-    REQUIRE(hsa_amd_memory_pool_allocate(pool, 9 * 4096, 0, &vram) == HSA_STATUS_SUCCESS);
+    void *window = nullptr, *vram = hs_test::vram_of(gpu, 9 * 4096);
     REQUIRE_HSA(hsa_scatter_register(pages.ranges.data(), 9, nullptr, 0, 0, &window));
 
     for (size_t i = 0; i < 9; i++)
