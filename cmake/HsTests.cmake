@@ -13,7 +13,8 @@
 #   KERNELS     one more instance "name.kernel: case" for each, always under softgpu --kernel=<kernel>.
 #   SOFTGPU     options for every run under softgpu, e.g. --gpus=2.
 #   SANITIZE    in which sanitizer builds the test exists; default: address and thread, for a DEVICE test none. Under
-#               AddressSanitizer a DEVICE test compares what it has mapped itself (tests/support/mapping_tap.hpp).
+#               AddressSanitizer a DEVICE test compares what it has mapped itself (tests/support/mapping_tap.hpp); under
+#               ThreadSanitizer its ioctls pass by the sanitizer's own (tests/support/straight_ioctl.cpp).
 #   TIMEOUT     for one test case; default 120.
 # A test case without an assertion fails. A test that cannot run here exits with 77 (hs_skip() in
 # tests/support/hs_test.hpp): ctest then reports it as skipped, not as passed.
@@ -66,6 +67,15 @@ function(hs_add_catch_test name)
         target_compile_definitions(${name} PRIVATE HS_MAPPING_TAP=1)
         target_link_libraries(${name} PRIVATE ${CMAKE_DL_LIBS})
         set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON) # mmap() must come before the libraries'
+    endif()
+    if(arg_DEVICE AND HS_SANITIZE MATCHES "thread") # see straight_ioctl.cpp
+        set(support ${CMAKE_SOURCE_DIR}/tests/support)
+        target_sources(${name} PRIVATE ${support}/straight_ioctl.cpp)
+        target_link_libraries(${name} PRIVATE ${CMAKE_DL_LIBS})
+        target_link_options(${name} PRIVATE LINKER:--version-script=${support}/straight_ioctl.map)
+        set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${support}/straight_ioctl.map)
+        # Names for addresses are looked up by calls that softgpu intercepts: a report would wait for itself.
+        list(APPEND arg_ENVIRONMENT "TSAN_OPTIONS=suppressions=${support}/rocm.tsan symbolize=0")
     endif()
     if(arg_HIP)
         hs_add_hip_objects(${name}_hip ${arg_HIP}
