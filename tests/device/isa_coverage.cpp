@@ -25,11 +25,6 @@ extern "C" {
 
 namespace
 {
-const char *const encoding_names[SG_ENC_COUNT] = {
-    "",     "SOP1",   "SOP2",    "SOPC",  "SOPK",  "SOPP",   "SMEM",
-    "VOP1", "VOP2",   "VOPC",    "VOP3",  "VOP3P", "VINTRP", "DS",
-    "FLAT", "GLOBAL", "SCRATCH", "MUBUF", "MTBUF", "MIMG",   "EXP"};
-
 enum : uint64_t { SEED = 20260101, PROGRAMS = 2000 };
 
 struct Row {
@@ -139,7 +134,7 @@ void write_summary(std::ostream &out, const Arch &arch)
         << "\n\n| encoding | opcodes | implemented | against the reference | in random programs "
            "|\n|---|---|---|---|---|\n";
     for (const auto &[key, c] : counts)
-        out << "| " << (key == SG_ENC_COUNT ? "all" : encoding_names[key]) << " | " << c.rows
+        out << "| " << (key == SG_ENC_COUNT ? "all" : sg_encoding_name(key)) << " | " << c.rows
             << " | " << c.implemented << " | " << c.reference << " | " << c.random << " |\n";
     out << "\n";
 }
@@ -153,7 +148,7 @@ void write_rows(std::ostream &out, const Arch &first, const Arch &second)
             (arch == &first ? entry.first : entry.second) = row;
         }
     for (const auto &[encoding, rows] : all) {
-        out << "### " << encoding_names[encoding] << "\n\n| opcode | " << first.name << " | "
+        out << "### " << sg_encoding_name(encoding) << "\n\n| opcode | " << first.name << " | "
             << second.name << " |\n|---|---|---|\n";
         for (const auto &[name, entry] : rows)
             out << "| " << name << " | " << cell(entry.first) << " | " << cell(entry.second)

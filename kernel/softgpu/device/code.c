@@ -22,6 +22,8 @@ struct sg_code {
     pthread_mutex_t lock;
     _Atomic(struct sg_code_page *) bucket[BUCKETS];
     struct sg_code_page *retired, *spare;
+    uint8_t
+        *seen; /* with --trace=opcode: forms of each opcode that were executed, see log_opcode() */
 };
 
 static sg_op_fn decode_slot, next_page, fetch_fault;
@@ -38,6 +40,8 @@ struct sg_code *sg_code_create(const struct sg_vm *vm, const struct sg_isa *isa)
         return NULL;
     code->vm = vm;
     code->isa = isa;
+    if (sg_log_mask & SG_LOG_OPCODE)
+        code->seen = calloc(sg_opcode_count, sizeof(*code->seen));
     pthread_mutex_init(&code->lock, NULL);
     return code;
 }
@@ -65,6 +69,7 @@ void sg_code_destroy(struct sg_code *code)
     free_retired(code->retired);
     free_retired(code->spare);
     pthread_mutex_destroy(&code->lock);
+    free(code->seen);
     free(code);
 }
 
@@ -276,6 +281,19 @@ static bool decode_locked(struct sg_code_page *page, unsigned slot, struct sg_in
     return true;
 }
 
+/* Lock held. Say that an opcode is executed for the first time, plain, with SDWA or with DPP. */
+static void log_opcode(struct sg_code *code, const struct sg_inst *inst)
+{
+    const bool alu = inst->encoding >= SG_ENC_VOP1 && inst->encoding <= SG_ENC_VOPC;
+    const unsigned form = alu && inst->alu.sdwa ? 1 : alu && inst->alu.dpp ? 2 : 0;
+    static const char *const forms[] = {"", " SDWA", " DPP"};
+    if (!code->seen || inst->encoding == SG_ENC_NONE || code->seen[inst->opcode] >> form & 1)
+        return;
+    code->seen[inst->opcode] |= (uint8_t)(1u << form);
+    sg_log(SG_LOG_OPCODE, "opcode %s %s%s", sg_opcodes[inst->opcode].mnemonic,
+           sg_encoding_name(inst->encoding), forms[form]);
+}
+
 static enum sg_next decode_slot(struct sg_wave *w, const struct sg_inst *inst)
 {
     struct sg_code_page *page = (struct sg_code_page *)(uintptr_t)w->page;
@@ -285,6 +303,7 @@ static enum sg_next decode_slot(struct sg_wave *w, const struct sg_inst *inst)
     memset(&decoded, 0, sizeof(decoded));
     pthread_mutex_lock(&page->code->lock);
     if (to->fn == decode_slot && (ok = decode_locked(page, slot, &decoded))) {
+        log_opcode(page->code, &decoded);
         /* Another thread may be reading fn and dwords of this slot just now, nothing else: fn comes
          * last. */
         const size_t split = offsetof(struct sg_inst, dwords);

@@ -191,7 +191,7 @@ void sg_device_stats(const struct sg_device *dev, struct sg_device_stats *out);
 /* Stops the program: prints "softgpu: not implemented: ..." to standard error and aborts. Used by all layers. */
 _Noreturn void sg_unimplemented(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A warning or a trace line, if the category is on: SG_LOG_PACKET, ... */
-enum sg_log_category { SG_LOG_IOCTL = 1, SG_LOG_PACKET = 2, SG_LOG_WAVE = 4, SG_LOG_MEMORY = 8, SG_LOG_HOST = 16 };
+enum sg_log_category { SG_LOG_IOCTL = 1, SG_LOG_PACKET = 2, SG_LOG_WAVE = 4, SG_LOG_MEMORY = 8, SG_LOG_HOST = 16, SG_LOG_OPCODE = 32 };
 extern uint32_t sg_log_mask;
 void sg_log(enum sg_log_category category, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

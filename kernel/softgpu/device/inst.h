@@ -140,6 +140,8 @@ const struct sg_isa *sg_isa_get(const struct sg_arch *arch); /* built once per p
  */
 unsigned sg_decode(const struct sg_isa *isa, const uint32_t *words, unsigned available, struct sg_inst *inst);
 
+const char *sg_encoding_name(uint8_t encoding); /* "SOP1"; "" for SG_ENC_NONE */
+
 /* Text of an instruction for messages: mnemonic and operands. Returns text. */
 char *sg_inst_text(const struct sg_inst *inst, char *text, size_t bytes);
 

@@ -167,11 +167,9 @@ static int parse_trace(const char *text, char *error, size_t bytes)
     static const struct {
         const char *name;
         uint32_t mask;
-    } categories[] = {{"ioctl", SG_LOG_IOCTL},
-                      {"packet", SG_LOG_PACKET},
-                      {"wave", SG_LOG_WAVE},
-                      {"memory", SG_LOG_MEMORY},
-                      {"host", SG_LOG_HOST}};
+    } categories[] = {{"ioctl", SG_LOG_IOCTL}, {"packet", SG_LOG_PACKET},
+                      {"wave", SG_LOG_WAVE},   {"memory", SG_LOG_MEMORY},
+                      {"host", SG_LOG_HOST},   {"opcode", SG_LOG_OPCODE}};
     char *copy = strdup(text), *save = NULL;
     int err = copy ? 0 : -ENOMEM;
     uint32_t mask = 0;
@@ -181,7 +179,8 @@ static int parse_trace(const char *text, char *error, size_t bytes)
         while (i < n && strcmp(item, categories[i].name) != 0)
             i++;
         if (i == n) {
-            snprintf(error, bytes, "unknown trace category '%s': ioctl, packet, wave, memory, host",
+            snprintf(error, bytes,
+                     "unknown trace category '%s': ioctl, packet, wave, memory, host, opcode",
                      item);
             err = -EINVAL;
         } else {

@@ -270,6 +270,15 @@ static void put_memory(struct text *t, const struct sg_inst *inst, const struct 
         inst->mem.lds ? " lds" : "", inst->mem.gds ? " gds" : "");
 }
 
+const char *sg_encoding_name(uint8_t encoding)
+{
+    static const char *const names[SG_ENC_COUNT] = {
+        "",     "SOP1",   "SOP2",    "SOPC",  "SOPK",  "SOPP",   "SMEM",
+        "VOP1", "VOP2",   "VOPC",    "VOP3",  "VOP3P", "VINTRP", "DS",
+        "FLAT", "GLOBAL", "SCRATCH", "MUBUF", "MTBUF", "MIMG",   "EXP"};
+    return names[encoding];
+}
+
 char *sg_inst_text(const struct sg_inst *inst, char *text, size_t bytes)
 {
     struct text t = {text, bytes, true};
