@@ -698,6 +698,23 @@ OP u32 pack_saturated(u32 a, u32 b)
     return saturated(a) | saturated(b) << 16;
 }
 #endif
+/*
+ * LLVM 15 divides as unsigned 24-bit numbers, in floating point, operands that look sign-extended
+ * (AMDGPUCodeGenPrepare counts sign bits for unsigned divisions too), and 64-bit ones that are
+ * 32-bit numbers zero-extended.
+ */
+template <class T> OP T quotient(T a, T b)
+{
+    settle(a);
+    settle(b);
+    return a / (b | 1);
+}
+template <class T> OP T rest(T a, T b)
+{
+    settle(a);
+    settle(b);
+    return a % (b | 1);
+}
 OP u32 add_limited(u32 a, u32 b)
 {
     return __builtin_elementwise_add_sat(a, b);

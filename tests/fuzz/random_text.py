@@ -29,7 +29,7 @@ THEMES = {
     "mixed": ({t: 2 for t in TYPES}, {"group": 3}),
 }
 STATEMENTS = {"declare": 4, "assign": 4, "if": 2, "for": 1, "while": 1, "switch": 1, "array": 1, "call": 1, "struct": 1,
-              "pointer": 1, "memory": 1, "lds": 1, "table": 1, "pairs": 1, "acc": 1, "group": 3, "uniform": 1}
+              "pointer": 1, "memory": 1, "lds": 1, "table": 1, "pairs": 1, "acc": 1, "group": 3, "uniform": 2}
 
 
 def weighted(rng, weights):
@@ -125,7 +125,11 @@ class Function:
         u = "u64" if bits == 64 else "u32"
         e = lambda k=kind: self.expression(k, depth + 1)
         a = lambda: "(%s)%s" % (u, e())
-        choice = r.randrange(24)
+        choice = r.randrange(25)
+        if choice == 24:  # put together from parts, as SDWA does
+            part = r.choice([8, 16])
+            pick = lambda: "((%s) & 0x%x)" % ("%s %s %s" % (e("u32"), r.choice("+-*^&|"), self.leaf("u32")), (1 << part) - 1)
+            return "(%s)(%s | %s << %d)" % (kind, pick(), pick(), part)
         if choice < 8:
             return "(%s)(%s %s %s)" % (kind, a(), r.choice("+-*&|^+-*"), a())
         if choice < 10:
@@ -133,11 +137,10 @@ class Function:
         if choice == 10:
             return "(%s)(%s << (%s & %d))" % (kind, a(), e("u32"), bits - 1)
         if choice == 11:
-            # LLVM 15 divides sign-extended values as unsigned 24-bit ones (AMDGPUCodeGenPrepare counts sign
-            # bits for unsigned divisions too): the operands must not look sign-extended.
-            top = "0x7fffffffu" if bits < 64 else "0x7fffffffffffffffull"
             self.budget -= 2 if bits < 64 else 12  # the GPU has no division
-            return "(%s)((%s & %s) %s ((%s & %s) | 1))" % (kind, a(), top, r.choice("/%"), a(), top)
+            if r.random() < 0.25 and bits < 64:
+                return "(%s)((%s & 0xffffff) %s ((%s & 0xffff) + 1))" % (kind, a(), r.choice("/%"), a())
+            return "(%s)%s(%s, %s)" % (kind, r.choice(["quotient", "rest"]), a(), a())
         if choice == 12 and signed and bits == 32:
             self.budget -= 2
             return "(i32)((%s >> 1) %s ((%s & 0xffff) + 3))" % (e(), r.choice("/%"), e())
@@ -459,7 +462,7 @@ class Function:
     def do_uniform(self, depth):
         """Arithmetic, and a branch, on values that all threads share: the scalar unit."""
         threads, self.variables = self.variables, {t: [] for t in TYPES}
-        kinds, self.kinds = self.kinds, [k for k in self.kinds if k in INTS and INTS[k][0] >= 32]
+        kinds, self.kinds = self.kinds, ["i32", "i64", "u32", "u64"]
         for name in self.uniform:
             self.variables["u32"].append(name)
         self.variables["u64"].append("q1")
