@@ -48,9 +48,7 @@ struct State {
     u32 fuel; /* what loops and calls may still do */
 };
 
-/* ---- places
- * ----------------------------------------------------------------------------------------------------
- */
+/* Places. */
 
 #if ON_GPU
 OP u32 thread_x()
@@ -145,8 +143,7 @@ OP u32 lane_id()
     return mbcnt(~0ull, 0);
 }
 
-/* ---- numbers: NaN bits are not defined by C, they never reach an integer
- * ---------------------------------------- */
+/* Numbers: NaN bits are not defined by C, they never reach an integer. */
 
 OP u64 bits_of(float x)
 {
@@ -545,8 +542,7 @@ OP u64 float_pairs(float a, float b, float c, float d)
     return bits_of(q.x) + bits_of(q.y - p.x) * 3;
 }
 
-/* ---- integer instructions that C has no operator for
- * ------------------------------------------------------------- */
+/* Integer instructions that C has no operator for. */
 
 #if ON_GPU
 OP u32 field(u32 x, u32 at, u32 bits)
@@ -745,9 +741,7 @@ OP u64 carries(u64 a, u64 b)
     return sum ^ (difference << 2 | over);
 }
 
-/* ---- memory
- * ------------------------------------------------------------------------------------------------------
- */
+/* Memory. */
 
 template <class T> OP T load(const u8 *p)
 {
@@ -836,9 +830,10 @@ template <class T> OP T atomic_cas(T *p, T wanted, T v)
 }
 #endif
 
-/* ---- between the lanes of a wave. `level` and `lanes` say on the CPU who takes part: 0 and all(),
- * or the lanes in a branch. Full waves only where a lane reads another one by number.
- * ----------------------------------------------- */
+/*
+ * Between the lanes of a wave. `level` and `lanes` say on the CPU who takes part: 0 and all(), or
+ * the lanes in a branch. Full waves only where a lane reads another one by number.
+ */
 
 #if ON_GPU
 OP u64 ballot(u32, u64, u32 condition)
@@ -967,8 +962,7 @@ OP u64 shuffle_wide(u64 v, u32 lane)
     return shuffle((u32)v, lane) | (u64)shuffle((u32)(v >> 32), lane) << 32;
 }
 
-/* ---- what the runner knows of a kernel
- * --------------------------------------------------------------------------- */
+/* What the runner knows of a kernel. */
 
 #define RUNNER_KERNEL(number, x, y, z, groups, dynamic_lds, arguments, call)                       \
     {                                                                                              \

@@ -23,7 +23,7 @@
 enum { THREADS_MAX = 256, WAVE = 64, WAVES_MAX = THREADS_MAX / WAVE, STACK_BYTES = 256 << 10 };
 enum { GROUPS_MAX = 4, TOTAL_MAX = THREADS_MAX * GROUPS_MAX, DIFFERENCES_SHOWN = 6 };
 
-/* ---- fibers ---- */
+/* Fibers. */
 
 enum state { READY, WAITS, ENDED };
 
@@ -164,7 +164,7 @@ static void run_group(uint32_t group)
     go_on(&main_stack_pointer);
 }
 
-/* ---- both sides ---- */
+/* Both sides. */
 
 struct memory {
     uint64_t out[TOTAL_MAX], global[RUNNER_GLOBALS];

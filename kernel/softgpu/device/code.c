@@ -22,8 +22,8 @@ struct sg_code {
     pthread_mutex_t lock;
     _Atomic(struct sg_code_page *) bucket[BUCKETS];
     struct sg_code_page *retired, *spare;
-    uint8_t
-        *seen; /* with --trace=opcode: forms of each opcode that were executed, see log_opcode() */
+    /* With --trace=opcode: forms of each opcode that were executed (log_opcode()). */
+    uint8_t *seen;
 };
 
 static sg_op_fn decode_slot, next_page, fetch_fault;
