@@ -74,14 +74,19 @@ int fake_dma_stop(int fake, int drm, struct amdgpu_fake_dma *seen)
     return kfd_call(fake, AMDGPU_FAKE_DMA, seen);
 }
 
+int fake_dma_look(int fake, int drm, struct amdgpu_fake_dma *seen)
+{
+    *seen = (struct amdgpu_fake_dma){.drm_fd = (uint32_t)drm, .action = AMDGPU_FAKE_DMA_LOOK};
+    return kfd_call(fake, AMDGPU_FAKE_DMA, seen);
+}
+
 bool fake_dma_wait(int fake, int drm, uint64_t reads)
 {
     struct amdgpu_fake_dma seen;
     uint64_t start = 0, now;
 
     for (int ms = 0; ms < 20000; ms++) {
-        seen = (struct amdgpu_fake_dma){.drm_fd = (uint32_t)drm, .action = AMDGPU_FAKE_DMA_LOOK};
-        if (kfd_call(fake, AMDGPU_FAKE_DMA, &seen))
+        if (fake_dma_look(fake, drm, &seen))
             return false;
         now = seen.accesses + seen.faults + seen.foreign +
               1; /* a read that an IOMMU stops is foreign */

@@ -23,6 +23,8 @@ int fake_state(int fake, int drm, struct amdgpu_fake_state *state);
 /* The DMA engine (struct amdgpu_fake_dma). */
 int fake_dma_start(int fake, int drm, uint64_t va, uint64_t pages, uint64_t magic);
 int fake_dma_stop(int fake, int drm, struct amdgpu_fake_dma *seen);
+/* What it has seen so far. */
+int fake_dma_look(int fake, int drm, struct amdgpu_fake_dma *seen);
 /* Wait until it has tried this many more reads: false if it does not in twenty seconds. */
 bool fake_dma_wait(int fake, int drm, uint64_t reads);
 

@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void check(struct test *t, bool ok, const char *file, int line, const char *text)
@@ -31,6 +33,23 @@ void *pages_new(struct test *t, uint64_t bytes)
     for (uint64_t i = 0; i < bytes; i += KFD_PAGE)
         p[i] = (char)(i / KFD_PAGE);
     return p;
+}
+
+unsigned long pages_move(char *base, unsigned long pages, int node)
+{
+    void *page[NODE_PAGES];
+    int nodes[NODE_PAGES], status[NODE_PAGES];
+    unsigned long there = 0;
+
+    for (unsigned long i = 0; i < pages; i++) {
+        page[i] = base + i * KFD_PAGE;
+        nodes[i] = node;
+    }
+    if (syscall(SYS_move_pages, 0, pages, page, nodes, status, MPOL_MF_MOVE) < 0)
+        return 0;
+    for (unsigned long i = 0; i < pages; i++)
+        there += status[i] == node;
+    return there;
 }
 
 uint64_t window_bytes(const struct window *w)

@@ -64,6 +64,9 @@ bool is_mapped(struct test *t, uint64_t va);
 
 /* Anonymous memory, touched. NULL is recorded as a failure. */
 void *pages_new(struct test *t, uint64_t bytes);
+/* Move up to NODE_PAGES pages to a NUMA node; how many of them are there then. */
+#define NODE_PAGES 64ul
+unsigned long pages_move(char *base, unsigned long pages, int node);
 
 /*
  * A queue whose ring nobody reads: enough for KFD to load, evict and restore it. An SDMA queue,

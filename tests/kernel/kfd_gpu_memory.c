@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include "kfd_gpu.h"
 
 #define HUGE_BYTES (2ul << 20)
-#define NODE_PAGES 64ul
 
 static void reserve_huge_pages(struct test *t, unsigned int count)
 {
@@ -92,24 +90,6 @@ static void hugetlb_dontneed_batch(struct test *t)
     reserve_huge_pages(t, 0);
 }
 
-/* Move the pages to a node; how many of them are there then. */
-static unsigned long move_to_node(char *base, unsigned long pages, int node)
-{
-    void *page[NODE_PAGES];
-    int nodes[NODE_PAGES], status[NODE_PAGES];
-    unsigned long there = 0;
-
-    for (unsigned long i = 0; i < pages; i++) {
-        page[i] = base + i * KFD_PAGE;
-        nodes[i] = node;
-    }
-    if (syscall(SYS_move_pages, 0, pages, page, nodes, status, MPOL_MF_MOVE) < 0)
-        return 0;
-    for (unsigned long i = 0; i < pages; i++)
-        there += status[i] == node;
-    return there;
-}
-
 /* NODE_PAGES pages, every other group of four in the window. */
 static char *node_window(struct test *t, struct window *w)
 {
@@ -127,10 +107,10 @@ static void move_pages_between(struct test *t, bool batch)
     struct window w;
     char *base = node_window(t, &w);
 
-    CHECK(t, move_to_node(base, NODE_PAGES, 0) == NODE_PAGES);
+    CHECK(t, pages_move(base, NODE_PAGES, 0) == NODE_PAGES);
     window_make(t, &w, batch);
     for (int node = 1; node >= 0; node--) {
-        CHECK(t, move_to_node(base, NODE_PAGES, node) == NODE_PAGES);
+        CHECK(t, pages_move(base, NODE_PAGES, node) == NODE_PAGES);
         CHECK(t, fake_wait_restored(t->fake, t->drm) >= 0);
         window_check(t, &w, true);
         window_check_data(t, &w, 101 + (unsigned int)node);
@@ -156,7 +136,7 @@ static void migrate_pages_batch(struct test *t)
     struct window w;
     char *base = node_window(t, &w);
 
-    CHECK(t, move_to_node(base, NODE_PAGES, 0) == NODE_PAGES);
+    CHECK(t, pages_move(base, NODE_PAGES, 0) == NODE_PAGES);
     window_make(t, &w, true);
     for (int round = 0; round < 4; round++) {
         CHECK(t, syscall(SYS_migrate_pages, 0, 3ul, &nodes[round % 2], &nodes[1 - round % 2]) == 0);
