@@ -321,5 +321,7 @@ int main(int argc, char **argv)
     run_cases(&t, memory_cases, &failed);
     run_cases(&t, threads_cases, &failed);
     run_cases(&t, gpus_cases, &failed);
+    if (*t.only) /* seconds of a processor */
+        run_cases(&t, numa_cases, &failed);
     return failed != 0;
 }

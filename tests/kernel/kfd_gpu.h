@@ -99,6 +99,6 @@ struct test_case {
 };
 
 extern const struct test_case map_cases[], change_cases[], life_cases[], live_cases[];
-extern const struct test_case gpus_cases[], memory_cases[], threads_cases[];
+extern const struct test_case gpus_cases[], memory_cases[], threads_cases[], numa_cases[];
 
 #endif

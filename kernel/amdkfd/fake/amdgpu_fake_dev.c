@@ -186,6 +186,7 @@ static int do_state(struct amdgpu_device *adev, struct amdgpu_vm *vm,
 	state->loads = atomic64_read(&loads);
 	state->flushes = atomic64_read(&flushes);
 	state->vram_bytes = adev->gmc.real_vram_size;
+	state->stopped_ns = amdgpu_fake_engine_stopped_ns();
 	return 0;
 }
 

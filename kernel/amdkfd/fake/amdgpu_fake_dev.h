@@ -44,6 +44,8 @@ int amdgpu_fake_engine_look(const struct amdgpu_fake_engine *engine, struct amdg
 /* The driver's hands on it: returns when no access is under way any more. */
 void amdgpu_fake_engine_run(bool run);
 void amdgpu_fake_engine_flush(void);
+/* How long it did not run, up to the last time it began to. */
+u64 amdgpu_fake_engine_stopped_ns(void);
 
 /* The shader engine (amdgpu_fake_shader.c): what its process asks. */
 int amdgpu_fake_shader_attach(struct amdgpu_device *adev, struct file *filp,

@@ -41,13 +41,28 @@ struct amdgpu_fake_engine {
 
 static DEFINE_MUTEX(running_lock);
 static bool running; /* a queue is loaded */
+static u64 stopped_at, stopped_ns; /* since when not, and for how long before that */
 static atomic64_t flush_generation;
 
 void amdgpu_fake_engine_run(bool run)
 {
 	mutex_lock(&running_lock);
+	if (running && !run)
+		stopped_at = ktime_get_ns();
+	else if (!running && run)
+		stopped_ns += ktime_get_ns() - stopped_at;
 	running = run;
 	mutex_unlock(&running_lock);
+}
+
+u64 amdgpu_fake_engine_stopped_ns(void)
+{
+	u64 ns;
+
+	mutex_lock(&running_lock);
+	ns = stopped_ns;
+	mutex_unlock(&running_lock);
+	return ns;
 }
 
 void amdgpu_fake_engine_flush(void)

@@ -45,6 +45,7 @@ struct amdgpu_fake_state {
 	__u64 loads;	  /* out: queue loads since the start */
 	__u64 flushes;	  /* out: TLB flushes since the start */
 	__u64 vram_bytes; /* out */
+	__u64 stopped_ns; /* out: how long no queue was loaded, up to the last load */
 };
 
 /*

@@ -189,14 +189,18 @@ make_initramfs() {
 }
 
 # machine_options MACHINE: qemu_options and kernel_options.
-# counted: one CPU whose clock counts instructions, one GPU: repeats itself whatever the host does.
+# counted: one CPU whose clock counts instructions, one GPU: repeats itself whatever the host does. A second NUMA node has
+# memory alone.
 # asan: two CPUs, two GPUs and more memory, for a kernel with checkers.
 # wide: two CPUs that really run at once, two NUMA nodes, two GPUs. iommu: that, and the GPUs behind an IOMMU.
 machine_options() {
     kernel_options="tsc=reliable"
     case $1 in
     counted)
-        qemu_options=(-machine q35 -accel tcg -icount "shift=1,sleep=off" -smp 1 -m "${MEMORY:-1024}")
+        qemu_options=(-machine q35 -accel tcg -icount "shift=1,sleep=off" -smp 1 -m "$((${MEMORY:-1024} + 64))"
+            -object "memory-backend-ram,id=node0,size=${MEMORY:-1024}M" -numa node,nodeid=0,cpus=0,memdev=node0
+            -object memory-backend-ram,id=node1,size=64M -numa node,nodeid=1,memdev=node1)
+        kernel_options="$kernel_options numa_balancing=disable"
         add_gpus 1
         ;;
     wide | iommu)
