@@ -40,7 +40,7 @@ struct amdgpu_fake_engine {
 };
 
 static DEFINE_MUTEX(running_lock);
-static bool running; /* a queue is loaded */
+static bool running;		   /* a queue is loaded */
 static u64 stopped_at, stopped_ns; /* since when not, and for how long before that */
 static atomic64_t flush_generation;
 
