@@ -431,10 +431,10 @@ static bool interrupted(const struct walk *w)
 
 /*
  * Fault in and look up one piece of a range. -EBUSY: something in the cluster was invalidated
- * meanwhile.
+ * meanwhile. -EFAULT: memory is gone, or a page fault found none free.
  */
-static int walk_piece(struct walk *w, struct batch_cluster *c, unsigned long start,
-		      unsigned long end, unsigned long page)
+static int look_up(struct walk *w, struct batch_cluster *c, unsigned long start, unsigned long end,
+		   unsigned long page)
 {
 	struct mm_struct *mm = w->batch->mm;
 	struct hmm_range range = {
@@ -457,6 +457,27 @@ static int walk_piece(struct walk *w, struct batch_cluster *c, unsigned long sta
 	for (i = 0; i < n; i++)
 		w->pages[page + i] = hmm_pfn_to_page(w->pfns[i]);
 	return 0;
+}
+
+/*
+ * hmm_range_fault() says EFAULT for every page fault that fails (hmm_vma_fault in mm/hmm.c), also
+ * when there was no memory for it. Then nothing is gone, and a buffer that is in use must not lose
+ * its pages: ask again in a way that tells. What only the first way refuses stays EFAULT.
+ */
+static int walk_piece(struct walk *w, struct batch_cluster *c, unsigned long start,
+		      unsigned long end, unsigned long page)
+{
+	struct mm_struct *mm = w->batch->mm;
+	unsigned long addr;
+	int r = look_up(w, c, start, end, page);
+
+	if (r != -EFAULT)
+		return r;
+	mmap_read_lock(mm);
+	for (addr = start, r = 0; addr < end && !r; addr += PAGE_SIZE)
+		r = fixup_user_fault(mm, addr, FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE, NULL);
+	mmap_read_unlock(mm);
+	return r ? r : look_up(w, c, start, end, page);
 }
 
 /*
