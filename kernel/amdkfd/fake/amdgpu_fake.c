@@ -98,12 +98,27 @@ static FAKE_PASID_FLUSH fake_flush_gpu_tlb_pasid(struct amdgpu_device *adev, uin
 
 static struct amdgpu_gmc_funcs fake_gmc_funcs;
 
+/*
+ * What gmc_v9_0_early_init has announced to RAS, which nobody initialises here; amdgpu_ras_fini
+ * would free it. An entry's link is its first member (struct amdgpu_ras_block_list).
+ */
+static void forget_ras(struct amdgpu_device *adev)
+{
+	while (!list_empty(&adev->ras_list)) {
+		struct list_head *entry = adev->ras_list.next;
+
+		list_del(entry);
+		kfree(entry);
+	}
+}
+
 static int fake_gmc_init(struct amdgpu_device *adev)
 {
 	struct amdgpu_gmc *gmc = &adev->gmc;
 	int r;
 
 	r = fake_compat_gmc_early_init(adev); /* sets functions, touches no register */
+	forget_ras(adev);
 	if (r)
 		return r;
 	fake_gmc_funcs = *gmc->gmc_funcs;
