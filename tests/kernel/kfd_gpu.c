@@ -250,7 +250,9 @@ static bool can_run(const struct test *t, unsigned int needs)
 {
     return (t->batch || !(needs & NEEDS_BATCH)) &&
            (t->second_drm != -1 || !(needs & NEEDS_TWO_GPUS)) && (t->svm || !(needs & NEEDS_SVM)) &&
-           (!(needs & NEEDS_TWO_NODES) || access("/sys/devices/system/node/node1", F_OK) == 0);
+           (!(needs & NEEDS_TWO_NODES) || access("/sys/devices/system/node/node1", F_OK) == 0) &&
+           (!(needs & NEEDS_FAULTS) ||
+            access("/sys/module/amdgpu/parameters/fake_restore_fail", F_OK) == 0);
 }
 
 static void run_cases(struct test *t, const struct test_case *cases, int *failed)
@@ -323,5 +325,6 @@ int main(int argc, char **argv)
     run_cases(&t, gpus_cases, &failed);
     if (*t.only) /* seconds of a processor */
         run_cases(&t, numa_cases, &failed);
+    run_cases(&t, faults_cases, &failed);
     return failed != 0;
 }

@@ -89,7 +89,13 @@ void accounting(char text[ACCOUNTING]);
 bool accounting_back(const char before[ACCOUNTING]);
 
 /* What a case needs beyond one GPU. Without it the case is left out. */
-enum needs { NEEDS_BATCH = 1, NEEDS_TWO_GPUS = 2, NEEDS_TWO_NODES = 4, NEEDS_SVM = 8 };
+enum needs {
+    NEEDS_BATCH = 1,
+    NEEDS_TWO_GPUS = 2,
+    NEEDS_TWO_NODES = 4,
+    NEEDS_SVM = 8,
+    NEEDS_FAULTS = 16
+};
 
 typedef void case_fn(struct test *t);
 struct test_case {
@@ -100,5 +106,6 @@ struct test_case {
 
 extern const struct test_case map_cases[], change_cases[], life_cases[], live_cases[];
 extern const struct test_case gpus_cases[], memory_cases[], threads_cases[], numa_cases[];
+extern const struct test_case faults_cases[];
 
 #endif

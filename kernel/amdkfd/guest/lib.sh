@@ -191,7 +191,7 @@ make_initramfs() {
 # machine_options MACHINE: qemu_options and kernel_options.
 # counted: one CPU whose clock counts instructions, one GPU: repeats itself whatever the host does. A second NUMA node has
 # memory alone.
-# asan: two CPUs, two GPUs and more memory, for a kernel with checkers.
+# asan: two CPUs, two NUMA nodes, two GPUs and more memory, for a kernel with checkers.
 # wide: two CPUs that really run at once, two NUMA nodes, two GPUs. iommu: that, and the GPUs behind an IOMMU.
 machine_options() {
     kernel_options="tsc=reliable"
@@ -216,7 +216,9 @@ machine_options() {
         add_gpus 2
         ;;
     asan)
-        qemu_options=(-machine q35 -accel "tcg,thread=multi" -smp 2 -m 2048)
+        qemu_options=(-machine q35 -accel "tcg,thread=multi" -smp 2,sockets=2 -m 2048
+            -object memory-backend-ram,id=node0,size=1G -numa node,nodeid=0,cpus=0,memdev=node0
+            -object memory-backend-ram,id=node1,size=1G -numa node,nodeid=1,cpus=1,memdev=node1)
         kernel_options="no_timer_check rcupdate.rcu_cpu_stall_suppress=1"
         add_gpus 2
         ;;
