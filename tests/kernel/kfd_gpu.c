@@ -221,6 +221,21 @@ void queue_drop(struct test *t, struct queue *q)
     munmap(q->memory, 2 * KFD_PAGE);
 }
 
+bool queues_come_back(struct test *t, const struct amdgpu_fake_state *before)
+{
+    struct amdgpu_fake_state now = {0};
+
+    for (int ms = 0; ms < 5000; ms++) {
+        if (fake_state(t->fake, t->drm, &now) == 0 && now.loads > before->loads &&
+            now.queues == before->queues)
+            return true;
+        usleep(1000);
+    }
+    printf("FAIL queues %u of %u, loads %llu after %llu\n", now.queues, before->queues, now.loads,
+           before->loads);
+    return false;
+}
+
 void accounting(char text[ACCOUNTING])
 {
     int fd = open("/sys/kernel/debug/kfd/mem_limit", O_RDONLY | O_CLOEXEC);

@@ -81,6 +81,11 @@ struct queue {
 
 void queue_new(struct test *t, struct queue *q);
 void queue_drop(struct test *t, struct queue *q);
+/*
+ * Wait until queues were loaded since before and as many are. The restore worker counts no eviction
+ * any more (fake_wait_restored) a moment before it loads them. False after five seconds.
+ */
+bool queues_come_back(struct test *t, const struct amdgpu_fake_state *before);
 
 /* KFD's accounting (debugfs, kfd/mem_limit), and a wait for it to be as it was: false after a
  * while. */

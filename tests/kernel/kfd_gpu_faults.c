@@ -130,22 +130,6 @@ static void bring_back(struct test *t, struct scene *s)
     give_back(t, s);
 }
 
-/* The worker counts no eviction any more a moment before it loads the queues again. */
-static bool queue_comes_back(struct test *t, const struct amdgpu_fake_state *before)
-{
-    struct amdgpu_fake_state now = {0};
-
-    for (int ms = 0; ms < 5000; ms++) {
-        if (fake_state(t->fake, t->drm, &now) == 0 && now.loads > before->loads &&
-            now.queues == before->queues)
-            return true;
-        usleep(1000);
-    }
-    printf("FAIL queues %u of %u, loads %llu after %llu\n", now.queues, before->queues, now.loads,
-           before->loads);
-    return false;
-}
-
 /*
  * change evicts; the worker's nth allocation fails; in the end the window must be mapped, or not,
  * and the queue must run. False once there was no nth allocation any more.
@@ -165,7 +149,7 @@ static bool one_restore(struct test *t, struct scene *s, unsigned int nth,
     CHECK(t, fake_wait_restored(t->fake, t->drm) >= 0);
     CHECK(t, parameter(t, PARAMETERS "fake_restore_fail") == 0);
     scene_check(t, s, mapped);
-    CHECK(t, queue_comes_back(t, &before));
+    CHECK(t, queues_come_back(t, &before));
     if (t->failures > failures)
         printf("FAIL when allocation %u failed\n", nth);
     return parameter(t, PARAMETERS "fake_restore_failed") == failed + 1;

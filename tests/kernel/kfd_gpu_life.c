@@ -99,6 +99,7 @@ static void queue(struct test *t)
     CHECK(t, after.loads == before.loads && after.evicted == 0);
     CHECK(t, madvise(base, KFD_PAGE, MADV_DONTNEED) == 0);
     CHECK(t, fake_wait_restored(t->fake, t->drm) >= 0);
+    CHECK(t, queues_come_back(t, &before));
     after = state_of(t);
     CHECK(t, after.loads == before.loads + 1 && after.queues == 1);
     CHECK(t, kfd_unmap(t->fd, handle, &t->gpu.gpu_id, 1) == 0);
