@@ -251,7 +251,6 @@ void amdgpu_fake_fini_hw(struct amdgpu_device *adev)
 	amdgpu_acpi_fini(adev);
 	adev->shutdown = true;
 	amdgpu_amdkfd_suspend(adev, false);
-	amdgpu_amdkfd_device_fini_sw(adev);
 	amdgpu_fake_dev_remove(adev);
 	fake_compat_flush_ttm(adev);
 	ttm_device_clear_dma_mappings(&adev->mman.bdev);
@@ -263,6 +262,8 @@ void amdgpu_fake_fini_hw(struct amdgpu_device *adev)
 
 void amdgpu_fake_fini_sw(struct amdgpu_device *adev)
 {
+	/* Not while the device has managed resources: one is inside of it (svm_migrate_init). */
+	amdgpu_amdkfd_device_fini_sw(adev);
 	amdgpu_gem_force_release(adev);
 	amdgpu_vm_manager_fini(adev);
 	fake_compat_memory_fini(adev);
