@@ -177,6 +177,10 @@ OP float float_of(float x)
 {
     return x != x ? 1.5f : x;
 }
+OP double double_of(double x)
+{
+    return x != x ? 2.5 : x;
+}
 OP float float_from(u64 v)
 {
     u32 b = (u32)v;
@@ -188,7 +192,7 @@ OP double double_from(u64 b)
 {
     double x;
     __builtin_memcpy(&x, &b, 8);
-    return x != x ? 2.5 : x;
+    return double_of(x);
 }
 OP half half_from(u64 v)
 {

@@ -413,7 +413,10 @@ class Function:
             else:
                 where, how = "%s + %d" % (place, r.randrange(32 // size) * size), "_aligned"
             if r.random() < 0.5:
-                self.emit("store%s<%s>(%s, %s);" % (how, kind, where, self.expression(kind, 1)))
+                value = self.expression(kind, 1)
+                if kind in FLOATS:  # no NaN, whose bits would be seen
+                    value = "%s_of(%s)" % (kind, value)
+                self.emit("store%s<%s>(%s, %s);" % (how, kind, where, value))
             elif kind in FLOATS:
                 self.declare(kind, "%s_from(load%s<%s>(%s))" % (kind, how, "u32" if size == 4 else "u64", where))
             else:
