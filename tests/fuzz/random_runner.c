@@ -156,7 +156,7 @@ static void run_group(uint32_t group)
         f->wave = i / WAVE;
         f->state = READY;
         /* As if fiber_main had been called: the stack is 8 bytes off a multiple of 16. */
-        void **top = (void **)(stacks + (size_t)(i + 1) * STACK_BYTES) - 2;
+        void **top = (void **)(void *)(stacks + (size_t)(i + 1) * STACK_BYTES) - 2;
         *top = (void *)(uintptr_t)fiber_main;
         f->stack_pointer = top - 6;
     }
