@@ -231,8 +231,7 @@ static bool wait_rounds(const uint32_t *rounds)
 }
 
 /* One dispatch reads the window all the time while the memory under it changes. */
-static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *, const uint32_t *,
-                                                           const uint32_t *))
+static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *, const uint32_t *))
 {
     uint32_t *stop = r->shared, *rounds = stop + 1, *foreign = stop + 2;
     struct window w;
@@ -249,7 +248,7 @@ static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *
                                     .foreign = foreign};
     hsa_signal_t signal = rocr_launch(r, "watch", &args, sizeof(args), 1, 64);
     CHECK(wait_rounds(rounds));
-    make(&w, rounds, foreign);
+    make(&w, rounds);
     __atomic_store_n(stop, 1, __ATOMIC_RELAXED);
     CHECK(rocr_finish(signal, PATIENCE) == 0);
     sum_and_change(r, &w, NULL, NULL);
@@ -257,9 +256,8 @@ static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *
     return *foreign;
 }
 
-static void make_changes(const struct window *w, const uint32_t *rounds, const uint32_t *foreign)
+static void make_changes(const struct window *w, const uint32_t *rounds)
 {
-    (void)foreign;
     srand(20260204);
     for (int i = 0; i < CHANGES; i++) {
         change(w, (uint32_t)rand() % (RANGES * PAGES), rand() % 3);
@@ -320,16 +318,24 @@ static void forget_flushes(bool forget)
     CHECK(!file || fclose(file) == 0);
 }
 
-/* A stale page is foreign once the kernel has given it to somebody: to whom is a matter of chance.
+/*
+ * Each page's memory goes elsewhere and gets another content; an empty page is in its place.
+ * Whoever still has the old translation reads that content, and no allocator has a say in it.
  */
-static void make_stale(const struct window *w, const uint32_t *rounds, const uint32_t *foreign)
+static void make_stale(const struct window *w, const uint32_t *rounds)
 {
     forget_flushes(true);
-    for (int i = 0; i < 100 && !__atomic_load_n(foreign, __ATOMIC_RELAXED); i++) {
-        for (uint32_t page = 0; page < RANGES * PAGES; page++)
-            change(w, page, 0);
-        CHECK(wait_rounds(rounds));
+    for (uint32_t page = 0; page < RANGES * PAGES; page++) {
+        char *elsewhere = mremap(host_page(w, page), SHADER_PAGE, SHADER_PAGE,
+                                 MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+
+        CHECK(elsewhere != MAP_FAILED);
+        if (elsewhere == MAP_FAILED)
+            break;
+        *(volatile uint32_t *)elsewhere = ~(MAGIC + page);
+        mark(w, page);
     }
+    CHECK(wait_rounds(rounds));
     forget_flushes(false);
     change(w, 0, 0); /* and flush */
     CHECK(wait_rounds(rounds));
