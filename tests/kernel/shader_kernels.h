@@ -25,7 +25,7 @@ struct watch_args {
     const uint32_t *data;
     uint64_t pages;
     uint32_t magic;
-    uint32_t pad;
+    uint32_t fresh; /* 1: a page may also be a new one, all zero */
     uint32_t *stop, *rounds, *foreign;
 };
 

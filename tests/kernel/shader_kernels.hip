@@ -16,14 +16,14 @@ extern "C" __global__ void sum_and_change(struct sum_args args)
 }
 
 // Reads the first word of every page again and again, until the host says stop: it may be the
-// page's own word, or 0 (a new page).
+// page's own word, or 0 where a new page may be.
 extern "C" __global__ void watch(struct watch_args args)
 {
     while (!__hip_atomic_load(args.stop, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_SYSTEM)) {
         for (uint64_t page = threadIdx.x; page < args.pages; page += blockDim.x) {
             const uint32_t word = __hip_atomic_load(&args.data[page * (SHADER_PAGE / 4)],
                                                     __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_SYSTEM);
-            if (word && word != args.magic + page)
+            if (word != args.magic + page && (word || !args.fresh))
                 atomicAdd(args.foreign, 1u);
         }
         if (threadIdx.x == 0)

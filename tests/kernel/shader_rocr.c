@@ -243,6 +243,7 @@ static uint32_t watch_changes(struct rocr *r, void (*make)(const struct window *
     const struct watch_args args = {.data = w.gpu,
                                     .pages = RANGES * PAGES,
                                     .magic = MAGIC,
+                                    .fresh = 1,
                                     .stop = stop,
                                     .rounds = rounds,
                                     .foreign = foreign};
@@ -417,7 +418,8 @@ static void fault_read_only(struct rocr *r)
 
 /*
  * The window's file is truncated under a kernel that reads it. It faults, and reads none of the
- * pages, which others use now; until the driver is repaired (fixes/stale-pages.cocci) it does.
+ * pages, which were cleared (init_on_free); until the driver is repaired (fixes/stale-pages.cocci)
+ * it does.
  */
 static void fault_truncated(struct rocr *r)
 {
@@ -440,14 +442,10 @@ static void fault_truncated(struct rocr *r)
     rocr_launch(r, "watch", &args, sizeof(args), 1, 64);
     CHECK(wait_rounds(rounds));
     CHECK(ftruncate(file, 0) == 0);
-    use_free_pages();
     if (patched)
         check_fault(w.gpu, w.gpu + WORDS, HSA_AMD_MEMORY_FAULT_PAGE_NOT_PRESENT);
-    for (int i = 0; !patched && i < 100 && !__atomic_load_n(foreign, __ATOMIC_RELAXED); i++) {
-        use_free_pages();
-        if (!wait_rounds(rounds))
-            break;
-    }
+    else
+        CHECK(wait_rounds(rounds));
     CHECK((__atomic_load_n(foreign, __ATOMIC_RELAXED) > 0) == !patched);
     printf("| kernel, file truncated under it | %u foreign words |\n", *foreign);
     end_after_fault();

@@ -207,8 +207,9 @@ machine_options() {
         qemu_options=(-machine q35 -accel "tcg,thread=multi" -smp 2,sockets=2 -m 1024
             -object memory-backend-ram,id=node0,size=512M -numa node,nodeid=0,cpus=0,memdev=node0
             -object memory-backend-ram,id=node1,size=512M -numa node,nodeid=1,cpus=1,memdev=node1)
-        # A busy host must not look like a kernel that hangs; and pages move only when a test moves them.
-        kernel_options="no_timer_check nosoftlockup rcupdate.rcu_cpu_stall_suppress=1 numa_balancing=disable"
+        # A busy host must not look like a kernel that hangs; pages move only when a test moves them; and what is read of a
+        # page that was freed is never what it held.
+        kernel_options="init_on_free=1 numa_balancing=disable no_timer_check nosoftlockup rcupdate.rcu_cpu_stall_suppress=1"
         if [ "$1" = iommu ]; then
             qemu_options+=(-device intel-iommu)
             kernel_options="$kernel_options intel_iommu=on"
