@@ -13,6 +13,7 @@ option(HS_BUILD_TESTS "Build the tests (needs Catch2 and hipcc)" ON)
 option(HS_WERROR "Warnings are errors" ON)
 option(HS_ASSERTIONS "Keep assert() in optimised builds" OFF)
 set(HS_SANITIZE "" CACHE STRING "Sanitizers for all of our code: address,undefined or thread")
+option(HS_DELAYS "Delay our C code now and then, to find what depends on timing (tests/support/delays.c)" OFF)
 
 add_library(hs_flags INTERFACE)
 target_compile_definitions(hs_flags INTERFACE _GNU_SOURCE)
@@ -34,4 +35,12 @@ if(HS_SANITIZE)
     # Instrumentation hides from gcc 12 what it needs to see before it warns of this one: false alarms in <regex>.
     target_compile_options(hs_flags INTERFACE -Wno-maybe-uninitialized)
     target_link_options(hs_flags INTERFACE -fsanitize=${HS_SANITIZE})
+endif()
+if(HS_DELAYS)
+    # Every binary has hooks of its own. Not in what executes instructions: there, calls have to be cheap.
+    set(excluded device/isa/ device/ops_ device/texel device/tlb device/vm_copy support/delays)
+    list(JOIN excluded "," excluded)
+    target_compile_options(hs_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-finstrument-functions
+                           -finstrument-functions-exclude-file-list=${excluded}>)
+    target_sources(hs_flags INTERFACE ${PROJECT_SOURCE_DIR}/tests/support/delays.c)
 endif()
