@@ -11,14 +11,18 @@
 #include <hip/hip_runtime_api.h>
 #include <hsa/hsa_ext_amd.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "error.h"
 #include "log.h"
 #include "pool.h"
 #include "sys.h"
+
+#define SHORT_WAIT 50 /* times an event is asked before it pays to sleep */
 
 static struct {
     pthread_mutex_t lock;
@@ -38,6 +42,10 @@ static struct {
     hipError_t (*memory_set)(void *to, int value, size_t bytes);
     hipError_t (*memory_set_async)(void *to, int value, size_t bytes, hipStream_t stream);
     hipError_t (*stream_synchronize)(hipStream_t stream);
+    hipError_t (*event_create)(hipEvent_t *event, unsigned int flags);
+    hipError_t (*event_record)(hipEvent_t event, hipStream_t stream);
+    hipError_t (*event_query)(hipEvent_t event);
+    hipError_t (*event_destroy)(hipEvent_t event);
     hipError_t (*stream_is_capturing)(hipStream_t stream, hipStreamCaptureStatus *status);
     hipError_t (*launch_host_func)(hipStream_t stream, hipHostFn_t f, void *data);
     hipError_t (*stream_add_callback)(hipStream_t stream, hipStreamCallback_t f, void *data,
@@ -94,6 +102,10 @@ static int find_functions(void)
     *(void **)&hip.memory_set = find_symbol("hipMemset");
     *(void **)&hip.memory_set_async = find_symbol("hipMemsetAsync");
     *(void **)&hip.stream_synchronize = find_symbol("hipStreamSynchronize");
+    *(void **)&hip.event_create = find_symbol("hipEventCreateWithFlags");
+    *(void **)&hip.event_record = find_symbol("hipEventRecord");
+    *(void **)&hip.event_query = find_symbol("hipEventQuery");
+    *(void **)&hip.event_destroy = find_symbol("hipEventDestroy");
     *(void **)&hip.stream_is_capturing = find_symbol("hipStreamIsCapturing");
     /* The newer one only where it is: Debian's 5.2.3 does not export it. */
     *(void **)&hip.launch_host_func = find_symbol("hipLaunchHostFunc");
@@ -102,7 +114,8 @@ static int find_functions(void)
         !hip.get_pci_bus_id || !hip.synchronize || !hip.error_name || !hip.host_register ||
         !hip.host_unregister || !hip.host_get_device_pointer || !hip.memory_copy ||
         !hip.memory_copy_async || !hip.memory_set || !hip.memory_set_async ||
-        !hip.stream_synchronize || !hip.stream_add_callback)
+        !hip.stream_synchronize || !hip.event_create || !hip.event_record || !hip.event_query ||
+        !hip.event_destroy || !hip.stream_add_callback)
         return hs_error(-ENODEV, "there is no HIP in the process, and %s cannot be loaded",
                         LIBRARY_OF(HIP_VERSION_MAJOR));
     return 0;
@@ -324,9 +337,47 @@ int hs_hip_memset(void *to, int value, size_t bytes, void *stream, int async)
     return from_hip(hip.memory_set(to, value, bytes), "hipMemset");
 }
 
+/* Asks, and sleeps in between. */
+static hipError_t wait_event(hipEvent_t event)
+{
+    struct timespec pause = {.tv_nsec = 20000};
+    hipError_t status;
+
+    for (int asked = 0; (status = hip.event_query(event)) == hipErrorNotReady; asked++) {
+        if (asked < SHORT_WAIT) {
+            sched_yield();
+            continue;
+        }
+        nanosleep(&pause, NULL);
+        if (pause.tv_nsec < 1000000)
+            pause.tv_nsec *= 2;
+    }
+    return status;
+}
+
+/*
+ * The null stream is waited for, and then an event in it is asked: HIP 5.2.3 may return early from
+ * the first. Its streams remember their last command for whoever waits, and who has waited makes
+ * the stream forget it, also a later one that another thread has put there meanwhile; that thread
+ * then does not wait at all (repaired in ROCm/clr 9e74f1c7f and 6b956f762, July and August 2022).
+ * An event is not forgotten. It is asked, not waited for: ROCr 5.2.3 would not notice a memory
+ * fault while two threads wait for one signal (Signal::WaitAny), and hang.
+ */
 int hs_hip_wait_null_stream(void)
 {
-    return from_hip(hip.stream_synchronize(NULL), "hipStreamSynchronize");
+    hipEvent_t event = NULL;
+    hipError_t status = hip.stream_synchronize(NULL), destroyed;
+
+    if (status == hipSuccess)
+        status = hip.event_create(&event, hipEventDisableTiming);
+    if (status == hipSuccess) {
+        status = hip.event_record(event, NULL);
+        if (status == hipSuccess)
+            status = wait_event(event);
+        destroyed = hip.event_destroy(event);
+        status = status == hipSuccess ? destroyed : status;
+    }
+    return from_hip(status, "waiting for the null stream");
 }
 
 /* What hipStreamAddCallback() calls has another signature. */

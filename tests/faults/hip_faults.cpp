@@ -52,6 +52,9 @@ constexpr struct {
     {"hipMemset", wrap<hipMemset>},
     {"hipMemsetAsync", wrap<hipMemsetAsync>},
     {"hipStreamSynchronize", wrap<hipStreamSynchronize>},
+    {"hipEventCreateWithFlags", wrap<hipEventCreateWithFlags>},
+    {"hipEventRecord", wrap<hipEventRecord>},
+    {"hipEventQuery", wrap<hipEventQuery>},
     {"hipStreamIsCapturing", wrap<hipStreamIsCapturing>},
     {"hipStreamAddCallback", wrap<hipStreamAddCallback>},
 };

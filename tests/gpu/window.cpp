@@ -240,10 +240,17 @@ TEST_CASE("child: access one byte", "[.child]")
     else
         REQUIRE((read_only || std::strcmp(where.data(), "inside") == 0));
     uint8_t value = 0;
-    if (std::strcmp(operation.data(), "load") == 0)
+    if (std::strcmp(operation.data(), "load") == 0) {
         REQUIRE_HIP(hs_kernels::load_byte(address, &value));
-    else
+    } else if (std::strcmp(operation.data(), "copy") == 0) {
+        REQUIRE_HIP(hs_kernels::store_byte_late(address, 1));
+        REQUIRE_HIP(hipScatterMemcpy(&value, window.data() + 1, 1, hipMemcpyDefault));
+    } else if (std::strcmp(operation.data(), "unregister") == 0) {
+        REQUIRE_HIP(hs_kernels::store_byte_late(address, 1));
+        window.unregister();
+    } else {
         REQUIRE_HIP(hs_kernels::store_byte(address, 1));
+    }
     REQUIRE(value == 0);
 }
 
@@ -282,6 +289,27 @@ TEST_CASE("an access beside the window or after unregistration is a memory acces
                 REQUIRE(WTERMSIG(status) == SIGABRT);
                 REQUIRE(output.find("Memory access fault") != std::string::npos);
             }
+        }
+    }
+}
+
+// The library waits for the null stream; a fault meanwhile must neither be missed nor hang.
+TEST_CASE("a memory access fault ends the program in a call of the library, too")
+{
+    for (const Backing &backing : backings()) {
+        for (const char *operation : {"copy", "unregister"}) {
+            std::string good, output;
+            const int good_status =
+                run_child(std::string(backing.name) + " inside " + operation, &good);
+            INFO(good);
+            REQUIRE(WIFEXITED(good_status));
+            REQUIRE(WEXITSTATUS(good_status) == 0);
+            const int status =
+                run_child(std::string(backing.name) + " after " + operation, &output);
+            INFO(backing.name << " " << operation << ":\n" << output);
+            REQUIRE(WIFSIGNALED(status));
+            REQUIRE(WTERMSIG(status) == SIGABRT);
+            REQUIRE(output.find("Memory access fault") != std::string::npos);
         }
     }
 }

@@ -6,6 +6,8 @@
 
 #include "scatter_memory.hpp"
 
+#include <thread>
+
 namespace
 {
 
@@ -61,12 +63,6 @@ class Buffer
     void *data_ = nullptr;
     hipError_t error_ = hipSuccess;
 };
-
-hipError_t finish()
-{
-    const hipError_t error = hipGetLastError();
-    return error != hipSuccess ? error : hipDeviceSynchronize();
-}
 
 __global__ void checksum_kernel(const uint32_t *words, size_t count, unsigned long long *sum)
 {
@@ -138,10 +134,37 @@ __global__ void store_byte_kernel(uint8_t *address, uint32_t value)
     *address = static_cast<uint8_t>(value);
 }
 
+__global__ void store_byte_late_kernel(uint8_t *address, uint32_t value, uint64_t ticks)
+{
+    const uint64_t start = __builtin_amdgcn_s_memrealtime();
+    while (__builtin_amdgcn_s_memrealtime() - start < ticks)
+        ;
+    *address = static_cast<uint8_t>(value);
+}
+
 } // namespace
 
 namespace hs_kernels
 {
+
+hipError_t finish(hipStream_t stream)
+{
+    hipEvent_t event = nullptr;
+    hipError_t error = hipGetLastError();
+    if (error == hipSuccess)
+        error = hipStreamSynchronize(stream);
+    if (error == hipSuccess)
+        error = hipEventCreateWithFlags(&event, hipEventDisableTiming);
+    if (error != hipSuccess)
+        return error;
+    error = hipEventRecord(event, stream);
+    if (error == hipSuccess) {
+        while ((error = hipEventQuery(event)) == hipErrorNotReady)
+            std::this_thread::yield();
+    }
+    const hipError_t destroyed = hipEventDestroy(event);
+    return error == hipSuccess ? destroyed : error;
+}
 
 hipError_t checksum(const void *data, size_t bytes, uint64_t *sum)
 {
@@ -216,6 +239,13 @@ hipError_t store_byte(void *address, uint8_t value)
 {
     store_byte_kernel<<<1, 1>>>(static_cast<uint8_t *>(address), value);
     return finish();
+}
+
+hipError_t store_byte_late(void *address, uint8_t value)
+{
+    constexpr uint64_t ticks = 20000; // of 100 MHz
+    store_byte_late_kernel<<<1, 1>>>(static_cast<uint8_t *>(address), value, ticks);
+    return hipGetLastError();
 }
 
 } // namespace hs_kernels

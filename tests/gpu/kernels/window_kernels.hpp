@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The kernels that tests/gpu runs over windows, as host functions. Each launches on the default
-// stream, waits, and returns the first error. Pointers are device pointers unless they say
-// otherwise.
+// stream, waits as finish() does, and returns the first error. Pointers are device pointers unless
+// they say otherwise.
 #pragma once
 
 #include <hip/hip_runtime_api.h>
@@ -11,6 +11,10 @@
 
 namespace hs_kernels
 {
+
+// Waits for a stream. hipStreamSynchronize() of HIP 5.2.3 may return early if another thread waits
+// for the stream as well, and waiting for an event may hide a memory fault: runtime/hip_lib.c.
+hipError_t finish(hipStream_t stream = nullptr);
 
 // Sum over all 4-byte words of word * (2 * index + 1), as hs_test::cpu_checksum. *sum is host
 // memory.
@@ -43,5 +47,8 @@ hipError_t atomics(void *data, const uint64_t *offsets, size_t count, unsigned t
 // One byte, by one work item.
 hipError_t load_byte(const void *address, uint8_t *value);
 hipError_t store_byte(void *address, uint8_t value);
+
+// The same after some 200 us, and without waiting for it.
+hipError_t store_byte_late(void *address, uint8_t value);
 
 } // namespace hs_kernels
