@@ -13,7 +13,7 @@ option(HS_BUILD_TESTS "Build the tests (needs Catch2 and hipcc)" ON)
 option(HS_WERROR "Warnings are errors" ON)
 option(HS_ASSERTIONS "Keep assert() in optimised builds" OFF)
 set(HS_SANITIZE "" CACHE STRING "Sanitizers for all of our code: address,undefined or thread")
-option(HS_DELAYS "Delay our C code now and then, to find what depends on timing (tests/support/delays.c)" OFF)
+option(HS_DELAYS "Delay our C code now and then, to find what depends on timing (tests/support/delays.c; gcc)" OFF)
 
 add_library(hs_flags INTERFACE)
 target_compile_definitions(hs_flags INTERFACE _GNU_SOURCE)

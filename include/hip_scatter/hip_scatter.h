@@ -100,7 +100,8 @@ HIP_SCATTER_API hipError_t hipHostRegisterScatter(void **devPtr, const hipScatte
 /**
  * @brief Takes a window away from its devices. The host memory stays as it is.
  *
- * Waits until the work that was given to the window's devices has ended.
+ * Waits until the work that was given to the window's devices has ended, as hipDeviceSynchronize()
+ * does. (HIP 5.2.3's may return early where threads share a stream: docs/library.md, Process life.)
  *
  * @param[in] devPtr  what hipHostRegisterScatter() gave
  * @returns #hipSuccess;

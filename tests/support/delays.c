@@ -4,9 +4,9 @@
  * and then they sleep. So threads meet in orders that they hardly ever meet in otherwise, and a
  * test that looks a moment too early fails here rather than once in a thousand runs.
  *
- * A thread sleeps for half of its time at most, so that nothing takes more than a few times as
- * long. The delays are random and cannot be replayed: what the other threads do meanwhile cannot
- * either.
+ * A thread sleeps for half of its time at most; what hands each call from thread to thread takes
+ * up to a hundred times as long all the same. The delays are random and cannot be replayed: what
+ * the other threads do meanwhile cannot either.
  */
 #include <errno.h>
 #include <stdint.h>
