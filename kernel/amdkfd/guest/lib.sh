@@ -252,7 +252,7 @@ boot() {
         die "guest $name failed after $((SECONDS - start)) s: $log"
     fi
     if grep -aq '^@@ kernel complained' "$log"; then
-        sed -n '/^@@ kernel complained/,$p' "$log" | head -60 || true
+        awk '/^@@ kernel complained/ { found = 1 } found && n++ < 60' "$log"
         die "guest $name: the kernel complained: $log"
     fi
     echo "guest $name: $(grep -ac '^@@ ok' "$log") test programs, $(grep -ac '^ok ' "$log") cases passed, $((SECONDS - start)) s"
